@@ -1,0 +1,67 @@
+"""Big layers in, cell-sized tables out: one Protocol, engines chosen by name."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import geopandas as gpd
+import pandas as pd
+
+from siteplanner.errors import EngineError
+from siteplanner.layers import FootfallSource, RasterSource
+from siteplanner.model.grid import Grid
+from siteplanner.scenario import EngineSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeopleSum:
+    """A raster summed to cells.
+
+    Parameters
+    ----------
+    parts
+        ``cell_id, county_id, people``: sorted, one row per cell and county with people.
+    account
+        Index ``county_id`` plus ``outside``; columns ``count_in`` (sum of the pixels whose centre lies there,
+        taken from the raster itself) and ``count_out`` (sum of the parts; 0 for ``outside``).
+    """
+
+    parts: pd.DataFrame
+    account: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FootfallSum:
+    """Foot traffic summed to cells.
+
+    Parameters
+    ----------
+    cells
+        Index ``cell_id`` (only cells with traffic, sorted); columns `tables.FOOTFALL_BANDS`: mean people per
+        hour of the band.
+    account
+        Index ``region`` and ``outside``; columns ``count_in`` and ``count_out``.
+    """
+
+    cells: pd.DataFrame
+    account: pd.DataFrame
+
+
+class Engine(Protocol):
+    """What every engine can do; answers are ordinary sorted tables."""
+
+    def sum_raster(self, source: RasterSource, grid: Grid, counties: gpd.GeoDataFrame) -> PeopleSum:
+        """Sum persons per pixel to cells by exact area overlap; people are never resampled."""
+        ...
+
+    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
+        """Sum foot traffic to cells by day type and hour band."""
+        ...
+
+
+def get_engine(settings: EngineSettings) -> Engine:
+    """Return the engine named in the scenario; EngineError names the extra when it is missing."""
+    if settings.kind == "embedded":
+        from siteplanner.engines.embedded import EmbeddedEngine
+
+        return EmbeddedEngine()
+    raise EngineError(f"engine {settings.kind!r} is not installed; run: pip install 'siteplanner[spark]'")

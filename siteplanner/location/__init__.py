@@ -1,0 +1,1 @@
+"""Location science on sparse arrays; knows nothing of banks or maps."""

@@ -1,0 +1,1 @@
+"""The method: pure steps, tables in and tables out."""

@@ -1,0 +1,1 @@
+"""Who is far, and how unequally: Gini and Kolm-Pollak equally-distributed equivalent."""

@@ -1,0 +1,1 @@
+"""All that a reader sees: map, memo, workbook, data files."""

@@ -1,0 +1,381 @@
+"""Every parameter of a run: type, unit, default, range and source.
+
+``D§n`` cites section n of the project's domain notes (`docs/domain.md`); "no source" marks a planning default.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Tier = Literal["U", "C", "T", "V"]
+Settlement = Literal["core", "urban", "town", "rural"]
+Datum = Literal["wgs84", "gcj02", "bd09"]
+Language = Literal["zh", "en"]
+
+
+class Section(BaseModel):
+    """A frozen group of parameters; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+# --- inputs -------------------------------------------------------------------------------------------------
+
+
+class TableInput(Section):
+    """One table file: CSV, XLSX, GeoPackage, GeoJSON, Shapefile or (Geo)Parquet."""
+
+    path: str = Field(min_length=1, description="file, relative to the scenario")
+    datum: Datum = Field(description="datum of its coordinates; there is no safe default in China (D§12.3)")
+    columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = Field(
+        default=None, description="encoding of a text file; recognised when absent"
+    )
+    sheet: str | None = Field(default=None, description="sheet of a workbook; the first when absent")
+    layer: str | None = Field(default=None, description="layer of a GeoPackage; the first when absent")
+
+
+class TicketsInput(Section):
+    """Queue tickets: no coordinates, hence no datum."""
+
+    path: str = Field(min_length=1)
+    columns: dict[str, str] = Field(default_factory=dict)
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
+    sheet: str | None = None
+
+
+class PopulationInput(Section):
+    """Persons per pixel, GeoTIFF."""
+
+    path: str = Field(min_length=1)
+    year: int = Field(ge=1950, le=2100, description="year of the raster")
+    earlier: str | None = Field(default=None, description="same product, an earlier year")
+    earlier_year: int | None = Field(default=None, ge=1950, le=2100)
+    aged_60: str | None = Field(default=None, description="persons aged 60 and over per pixel")
+
+    @model_validator(mode="after")
+    def _epochs_in_order(self) -> "PopulationInput":
+        if (self.earlier is None) != (self.earlier_year is None):
+            msg = "earlier and earlier_year are given together or not at all"
+            raise ValueError(msg)
+        if self.earlier_year is not None and self.earlier_year >= self.year:
+            msg = "earlier_year must lie before year"
+            raise ValueError(msg)
+        return self
+
+
+class FootfallInput(Section):
+    """Foot traffic of one of four kinds."""
+
+    path: str = Field(min_length=1, description="file, or a folder of Parquet files for pings")
+    kind: Literal["points", "pings", "h3", "raster"]
+    datum: Datum
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class Inputs(Section):
+    """The files of a run."""
+
+    branches: TableInput
+    counties: TableInput
+    population: PopulationInput
+    footfall: FootfallInput | None = None
+    competitors: TableInput | None = None
+    developments: TableInput | None = None
+    townships: TableInput | None = None
+    sites: TableInput | None = None
+    tickets: TicketsInput | None = None
+
+
+# --- steps --------------------------------------------------------------------------------------------------
+
+
+class GridSettings(Section):
+    """The equal-area lattice on which everything is counted."""
+
+    cell_m: float = Field(default=500.0, ge=50.0, le=20_000.0, description="cell side, m (D§6.3: 500 m)")
+
+
+class DemandSettings(Section):
+    """Who might come, and how often."""
+
+    weight_home: Share = Field(
+        default=0.4, description="share of residents in the mix (D§3.1 [A] with footfall)"
+    )
+    weight_work: Share = Field(default=0.4, description="share of weekday 09-17 footfall (D§3.1 [A])")
+    weight_visit: Share = Field(default=0.2, description="share of weekend 09-17 footfall (D§3.1 [A])")
+    visits_per_person_year: Positive = Field(
+        default=3.0,
+        le=100.0,
+        description="branch visits per person and year before migration online (D§3.1 [A])",
+    )
+    business_days_per_year: int = Field(
+        default=250, ge=200, le=366, description="business days, 1/year; no source"
+    )
+    migration_share: Share = Field(
+        default=0.8, description="share of non-cash visits that went online (D§3.1: the speech's 80 %)"
+    )
+    cash_share: Share = Field(
+        default=0.3, description="share of visits that need cash or a person; no source"
+    )
+    cash_migration_share: Share = Field(
+        default=0.3, description="share of those that went online (D§3.1 [A])"
+    )
+    aged_60_factor: Positive = Field(
+        default=1.5, le=10.0, description="visits of a person aged 60+ against the mean person; no source"
+    )
+    deposits_per_person_cny: Positive = Field(
+        default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"
+    )
+    household_size: Positive = Field(default=2.5, le=10.0, description="persons per household (D§3.3)")
+    occupancy_final: Share = Field(default=0.85, description="final occupancy of a development (D§3.3 [A])")
+    occupancy_half_years: Positive = Field(default=2.0, description="years to half of it (D§3.3 [A])")
+    occupancy_rate: Positive = Field(default=1.1, description="logistic rate, 1/year (D§3.3 [A])")
+    plan_year: int = Field(default=2026, ge=2000, le=2100, description="year for which demand is stated")
+    horizon_years: int = Field(
+        default=5, ge=1, le=15, description="years ahead for pipeline and cash flow (D§7.3)"
+    )
+
+
+class TravelClass(Section):
+    """Speed and reach of people of one kind of settlement."""
+
+    density_per_km2: NonNegative = Field(description="from this many residents per km2 (3x3 km focal mean)")
+    speed_kmh: Positive
+    detour: float = Field(ge=1.0, le=3.0, description="path length over straight distance")
+    reach_km: Positive = Field(description="no trip is longer than this, straight km")
+
+
+class AccessSettings(Section):
+    """Straight distance, detour and speed by settlement, and floating catchments."""
+
+    core: TravelClass = TravelClass(density_per_km2=8_000.0, speed_kmh=4.8, detour=1.25, reach_km=3.0)
+    urban: TravelClass = TravelClass(density_per_km2=1_500.0, speed_kmh=16.5, detour=1.25, reach_km=6.0)
+    town: TravelClass = TravelClass(density_per_km2=300.0, speed_kmh=19.0, detour=1.3, reach_km=10.0)
+    rural: TravelClass = TravelClass(density_per_km2=0.0, speed_kmh=35.0, detour=1.4, reach_km=20.0)
+    bands_min: tuple[float, float, float] = Field(
+        default=(10.0, 20.0, 30.0), description="E2SFCA bands, minutes (Luo & Qi 2009)"
+    )
+    band_weights: tuple[Share, Share, Share] = Field(
+        default=(1.0, 0.68, 0.22), description="E2SFCA weights (Luo & Qi 2009; D§5)"
+    )
+    cover_min: Positive = Field(
+        default=15.0, le=120.0, description="a person is covered within this many minutes"
+    )
+
+
+class MarketSettings(Section):
+    """Huff shares over all banks with an outside option."""
+
+    decay_per_min: Positive = Field(
+        default=0.11, le=2.0, description="lambda, 1/minute (D§4; w(10 min) = 0.33)"
+    )
+    outside_weight: NonNegative = Field(default=0.15, description="u in U0 = u * f(1 km) (D§4 [A])")
+    capacity_exponent: Positive = Field(
+        default=0.5, le=2.0, description="exponent of counter-equivalents (D§4)"
+    )
+    device_equivalent: NonNegative = Field(default=0.5, description="counters per smart device (D§4 [A])")
+    atm_equivalent: NonNegative = Field(default=0.2, description="counters per ATM (D§4 [A])")
+    rival_big: Positive = Field(
+        default=1.0, description="attractiveness of a big bank without data (D§4 [A])"
+    )
+    rival_postal: Positive = 0.9
+    rival_joint: Positive = 0.8
+    rival_city: Positive = 0.8
+    rival_rural_urban: Positive = Field(default=0.8, description="rural credit in town (D§4 [A])")
+    rival_rural_township: Positive = Field(default=1.2, description="rural credit in a township (D§4 [A])")
+
+
+class ZoneSettings(Section):
+    """Zone classes: percentiles within settlement class (D§6.3 [A])."""
+
+    dense_supply_pct: float = Field(default=75.0, ge=0, le=100)
+    dense_overlap: Share = 0.4
+    dense_lq: Positive = 1.25
+    saturated_performance: Positive = 0.9
+    productive_performance: Positive = 1.1
+    blank_demand_pct: float = Field(default=60.0, ge=0, le=100)
+    blank_supply_pct: float = Field(default=25.0, ge=0, le=100)
+    contested_pct: float = Field(default=75.0, ge=0, le=100)
+    true_blank_pct: float = Field(default=25.0, ge=0, le=100)
+    thin_demand_pct: float = Field(default=25.0, ge=0, le=100)
+    inflow_growth_pct: float = Field(
+        default=80.0, ge=0, le=100, description="top quintile of growth (D§3.3 [A])"
+    )
+    inflow_people: NonNegative = Field(default=2_000.0, description="people gained within 1 km (D§3.3 [A])")
+    inflow_households: NonNegative = Field(
+        default=2_000.0, description="pipeline households within 1 km (D§3.3 [A])"
+    )
+    band_urban_m: Positive = Field(default=1_500.0, description="Gi* distance band in towns, m (D§6.3)")
+    band_rural_m: Positive = Field(default=5_000.0, description="Gi* distance band outside, m (D§6.3)")
+    fdr_q: float = Field(
+        default=0.05, gt=0.0, lt=1.0, description="false discovery rate (Benjamini & Hochberg 1995)"
+    )
+    min_residents: NonNegative = Field(
+        default=2_000.0,
+        description="blank and inflow zones with fewer residents fall back to balanced; no source",
+    )
+
+
+class QuotaSettings(Section):
+    """How many branches a county should gain or lose (D§6.1)."""
+
+    theta: Share = Field(default=0.7, description="weight of deposits against growth (D§6.1 [A])")
+    max_change: int = Field(
+        default=4, ge=0, le=100, description="largest gain or loss of a county in one plan; no source"
+    )
+
+
+class SiteSettings(Section):
+    """Candidates where the user gives no sites."""
+
+    per_zone: int = Field(default=3, ge=1, le=50, description="best spots taken in one destination zone")
+    max_sites: int = Field(default=1_500, ge=1, le=20_000, description="candidates kept, best first")
+
+
+class ScoreSettings(Section):
+    """Weights of the release and attract scores (D§8.1 [A]); each list is rescaled to sum to 1."""
+
+    release_overlap: NonNegative = 0.20
+    release_surplus: NonNegative = 0.20
+    release_performance: NonNegative = 0.15
+    release_retention: NonNegative = 0.15
+    release_trend: NonNegative = 0.10
+    release_cost: NonNegative = 0.10
+    attract_gap: NonNegative = 0.25
+    attract_growth: NonNegative = 0.15
+    attract_potential: NonNegative = 0.15
+    attract_rivals: NonNegative = 0.10
+    attract_access: NonNegative = 0.10
+    attract_cost: NonNegative = 0.10
+    attract_inclusive: NonNegative = 0.10
+    attract_synergy: NonNegative = 0.05
+
+
+class RelocationSettings(Section):
+    """The decision: which branches move where."""
+
+    max_moves: int = Field(
+        default=20, ge=0, le=10_000, description="moves in the plan (3-6 % of a network a year, D§13.3)"
+    )
+    inclusion_weight: NonNegative = Field(
+        default=1.0,
+        le=100.0,
+        description="extra worth of a visit from an inclusive county, in visits; no source",
+    )
+    cover_weight: NonNegative = Field(
+        default=0.05,
+        le=100.0,
+        description="worth, in visits a day, of one person brought within reach of any bank; no source",
+    )
+    spacing_core_km: NonNegative = Field(default=0.5, description="own-own spacing (D§7.4 [A])")
+    spacing_urban_km: NonNegative = Field(default=1.0, description="own-own spacing (D§7.4 [A])")
+    spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
+    spacing_rural_km: NonNegative = Field(default=5.0, description="own-own spacing (D§7.4 [A])")
+    gap: float = Field(
+        default=0.005, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
+    )
+    time_limit_s: Positive = Field(default=40.0, le=86_400.0, description="solver time, s")
+    seed: int = Field(default=20190305, ge=0, le=2**31 - 1)
+
+
+class RuleSettings(Section):
+    """Hard rules of a relocation (D§10)."""
+
+    pack: Literal["cn"] = Field(default="cn", description="rule pack")
+    protected: tuple[str, ...] = Field(default=(), description="branch_id of branches that stay")
+    keep_last_in_township: bool = Field(default=True, description="rule CN-5")
+    keep_last_own_in_county: bool = Field(default=True, description="rule CN-6, made hard")
+    county_floor: dict[str, int] = Field(
+        default_factory=dict, description="county_id = fewest own branches after the plan"
+    )
+    county_cap: dict[str, int] = Field(
+        default_factory=dict, description="county_id = most own branches after the plan"
+    )
+    tier_when_unknown: Literal["U", "C", "T"] = Field(
+        default="U",
+        description="legal tier of a place when neither it nor a township tells; said in the output",
+    )
+
+
+class EconomicsSettings(Section):
+    """Money of a move (D§7, all [A])."""
+
+    spread: Share = Field(default=0.013, description="FTP spread on deposits (D§7.3)")
+    fee_share: Share = Field(default=0.002, description="fees on deposits per year (D§6.3)")
+    discount_rate: Share = Field(default=0.08, description="per year (D§7.3)")
+    closing_cost_wan: NonNegative = Field(default=60.0, description="10,000 CNY a closing (D§7.3)")
+    ramp: tuple[Share, Share, Share, Share, Share] = Field(
+        default=(0.25, 0.50, 0.70, 0.85, 1.0), description="de-novo ramp, years 1-5 (D§7.3)"
+    )
+    loss_min: Share = Field(default=0.05, description="least two-year loss (D§7.2)")
+    loss_max: Share = Field(default=0.55, description="largest two-year loss (D§7.2)")
+    dependence_u: Share = Field(default=0.35, description="branch-dependent share, urban (D§7.2)")
+    dependence_c: Share = Field(default=0.50, description="branch-dependent share, county seat (D§7.2)")
+    dependence_t: Share = Field(default=0.70, description="branch-dependent share, township (D§7.2)")
+    delta_u_km: Positive = Field(default=1.5, description="distance scale of loss, urban (D§7.2)")
+    delta_c_km: Positive = Field(default=3.0, description="distance scale of loss, county seat (D§7.2)")
+    delta_t_km: Positive = Field(default=8.0, description="distance scale of loss, township (D§7.2)")
+    short_move_u_km: Positive = Field(default=1.0, description="same-market move, urban (D§7.2)")
+    short_move_ct_km: Positive = Field(default=3.0, description="same-market move, elsewhere (D§7.2)")
+    short_move_retention: Share = Field(default=0.965, description="kept in a short move (D§7.2: .95-.98)")
+    inertia: float = Field(default=4.0, ge=1.0, le=20.0, description="kappa, pull of the own brand (D§4)")
+
+
+class FormatSettings(Section):
+    """Which kind of branch stands at a destination."""
+
+    catalogue: str | None = Field(
+        default=None, description="TOML file of formats; the package's own when absent"
+    )
+    visits_per_counter_day: Positive = Field(
+        default=45.0, description="visits one counter serves a day; no source"
+    )
+
+
+class ClusterSettings(Section):
+    """Core and satellites (D§9.6 [A])."""
+
+    max_size: int = Field(default=7, ge=2, le=20)
+    radius_u_km: Positive = 3.0
+    radius_ct_km: Positive = 20.0
+
+
+class EngineSettings(Section):
+    """Where the counting runs."""
+
+    kind: Literal["embedded", "spark"] = "embedded"
+
+
+class OutputSettings(Section):
+    """What readers see."""
+
+    language: Language = "zh"
+    synthetic: bool = Field(default=False, description="say everywhere that the data are synthetic")
+
+
+class Scenario(Section):
+    """A whole run, as read from one TOML file."""
+
+    name: str = Field(pattern=r"^[\w-][\w. -]{0,79}$", description="names the output folder")
+    title_zh: str = ""
+    title_en: str = ""
+    inputs: Inputs
+    grid: GridSettings = GridSettings()
+    demand: DemandSettings = DemandSettings()
+    access: AccessSettings = AccessSettings()
+    market: MarketSettings = MarketSettings()
+    zones: ZoneSettings = ZoneSettings()
+    quotas: QuotaSettings = QuotaSettings()
+    sites: SiteSettings = SiteSettings()
+    scores: ScoreSettings = ScoreSettings()
+    relocation: RelocationSettings = RelocationSettings()
+    rules: RuleSettings = RuleSettings()
+    economics: EconomicsSettings = EconomicsSettings()
+    formats: FormatSettings = FormatSettings()
+    clusters: ClusterSettings = ClusterSettings()
+    engine: EngineSettings = EngineSettings()
+    output: OutputSettings = OutputSettings()
