@@ -13,7 +13,6 @@ NonNegative = Annotated[float, Field(ge=0.0)]
 Tier = Literal["U", "C", "T", "V"]
 Settlement = Literal["core", "urban", "town", "rural"]
 Datum = Literal["wgs84", "gcj02", "bd09"]
-Language = Literal["zh", "en"]
 
 
 class Section(BaseModel):
@@ -353,7 +352,7 @@ class EngineSettings(Section):
 class OutputSettings(Section):
     """What readers see."""
 
-    language: Language = "zh"
+    language: Literal["zh", "en"] = "zh"
     synthetic: bool = Field(default=False, description="say everywhere that the data are synthetic")
 
 
