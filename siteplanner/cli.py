@@ -24,7 +24,7 @@ _set = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one parameter; may be repeated."
 )
 _lang = click.option(
-    "--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of what you read; else the scenario's."
+    "--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of what you read."
 )
 
 
@@ -39,7 +39,7 @@ def siteplanner() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="Output folder; else maps/NAME.")
 @_set
 @_lang
-@click.option("--engine", type=click.Choice(["embedded", "spark"]), default=None, help="Where the counting runs.")
+@click.option("--engine", type=click.Choice(["embedded", "spark"]), help="Where the counting runs.")
 def run(
     scenario: Path, out: Path | None, overrides: tuple[str, ...], lang: Language | None, engine: str | None
 ) -> None:
