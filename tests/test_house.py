@@ -92,5 +92,8 @@ def test_a_fault_says_file_place_column_found_and_expected():
     fault = Fault(
         "branches.csv", "line 9 (branch_id B0008)", "visits_per_day", '"about 8000"', "a number >= 0"
     )
-    text = 'branches.csv line 9 (branch_id B0008), column visits_per_day: found "about 8000", expected a number >= 0'
+    text = (
+        "branches.csv line 9 (branch_id B0008), column visits_per_day: "
+        'found "about 8000", expected a number >= 0'
+    )
     assert str(InputError([fault])) == text
