@@ -35,7 +35,7 @@ def _lifted_loss(o: float, v: float, u: float, widest: float) -> float:  # pragm
     """
     if widest <= 0.0:
         return _loss(o, v, u)
-    whole = np.floor(u / widest)
+    whole = float(np.floor(u / widest))
     return whole * _gain(o, v, widest) + _loss(o, v + widest, max(u - whole * widest, 0.0))
 
 
@@ -119,7 +119,41 @@ def swap_change(
             change += pairs.weight[row] * (_gain(o, lower, u) - _gain(o, v, u))
             a += 1
             b += 1
-    return change
+    return float(change)
+
+
+@njit(cache=True)
+def _price_tangent(
+    pairs: Pairs, row: int, point: Floats
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Value of the tangent at the point, and the utility it touches."""
+    v = 0.0
+    for k in range(pairs.start[row], pairs.stop[row]):
+        v += point[pairs.sites[k]] * pairs.values[k]
+    return v / (pairs.extra[row] + v), v
+
+
+@njit(cache=True)
+def _price_set(
+    pairs: Pairs, row: int, point: Floats, usable: Mask, threshold: float
+) -> tuple[float, float, float]:  # pragma: no cover - compiled
+    """Value at the point of the submodular cut of ``P = {x >= threshold}``, its base and its width."""
+    sites, values, o = pairs.sites, pairs.values, pairs.extra[row]
+    base = widest = 0.0
+    for k in range(pairs.start[row], pairs.stop[row]):
+        if point[sites[k]] >= threshold:
+            base += values[k]
+        elif usable[sites[k]]:
+            widest = max(widest, values[k])
+    value = base / (o + base)
+    for k in range(pairs.start[row], pairs.stop[row]):
+        x = point[sites[k]]
+        if x >= threshold:
+            if x < 1.0:
+                value -= (1.0 - x) * _lifted_loss(o, base, values[k], widest)
+        elif x > 0.0:
+            value += x * _gain(o, base, values[k])
+    return value, base, widest
 
 
 @njit(cache=True, parallel=True)
@@ -136,35 +170,18 @@ def price_rows(
         Value of the best cut at the point, its threshold, the open utility it starts from, and the
         largest utility that could be added to P.
     """
-    start, stop, sites, values, extra = pairs.start, pairs.stop, pairs.sites, pairs.values, pairs.extra
-    n_rows = start.size
-    best = np.empty(n_rows)
-    mark, base, widest = np.empty(n_rows), np.empty(n_rows), np.zeros(n_rows)
+    n_rows = pairs.start.size
+    best, mark = np.full(n_rows, np.inf), np.empty(n_rows)
+    base, widest = np.empty(n_rows), np.zeros(n_rows)
     for row in prange(n_rows):
-        o = extra[row]
-        best[row] = np.inf
         for at in range(thresholds.size):
-            t = thresholds[at]
-            v, widest_here = 0.0, 0.0
-            for k in range(start[row], stop[row]):
-                x = point[sites[k]]
-                if t > 1.0:
-                    v += x * values[k]
-                elif x >= t:
-                    v += values[k]
-                elif usable[sites[k]] and values[k] > widest_here:
-                    widest_here = values[k]
-            value = v / (o + v)
-            if t <= 1.0:
-                for k in range(start[row], stop[row]):
-                    x = point[sites[k]]
-                    if x >= t:
-                        if x < 1.0:
-                            value -= (1.0 - x) * _lifted_loss(o, v, values[k], widest_here)
-                    elif x > 0.0:
-                        value += x * _gain(o, v, values[k])
+            threshold, width = thresholds[at], 0.0
+            if threshold > 1.0:
+                value, start = _price_tangent(pairs, row, point)
+            else:
+                value, start, width = _price_set(pairs, row, point, usable, threshold)
             if value < best[row]:
-                best[row], mark[row], base[row], widest[row] = value, t, v, widest_here
+                best[row], mark[row], base[row], widest[row] = value, threshold, start, width
     return best, mark, base, widest
 
 

@@ -97,7 +97,7 @@ def swap_change(
                 change += pairs.weight[row] * (max(value - second[row], 0.0) - max(value - first[row], 0.0))
             a += 1
             b += 1
-    return change
+    return float(change)
 
 
 @njit(cache=True, parallel=True)

@@ -59,6 +59,7 @@ class Race:
             self._tell()
 
     def seconds_left(self) -> float:
+        """Return the time to the deadline."""
         return self.deadline - time.monotonic()
 
     def is_over(self) -> bool:
@@ -115,10 +116,7 @@ def find_start(
 ) -> Mask:
     """Return a feasible set: today's network, else a greedy one, else the nearest set a program finds."""
     deadline = time.monotonic() + effort.time_limit
-    if sites.existing is not None:
-        target = sites.existing.copy()
-    else:
-        target = search.fill(sites.n_open, deadline)
+    target = search.fill(sites.n_open, deadline) if sites.existing is None else sites.existing.copy()
     if rules.allows(target.astype(np.float64)):
         return target
     marginal = sum_marginals([term.track(target) for term in terms], rules.lower.size)

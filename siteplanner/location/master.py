@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.options import Floats, Mask
+from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.program import Answer, Duals, Program
 from siteplanner.location.rules import Rules
 from siteplanner.location.terms import Cuts, Term, cluster_offsets
@@ -96,13 +96,13 @@ class Master:
         cuts = term.cut(chosen.astype(np.float64), self.upper > 0)[0]
         return cuts.value * self._scale * (1 - 1e-9)
 
-    def _add(self, cuts: Cuts, which: Floats, offset: int) -> int:
+    def _add(self, cuts: Cuts, which: Ints, offset: int) -> int:
         if not which.size:
             return 0
         slope = cuts.slope[which] * self._scale
         const = cuts.const[which] * self._scale
         cluster = which + offset
-        pick = sp.csr_array(
+        pick: sp.csr_array = sp.csr_array(
             (np.ones(which.size), (np.arange(which.size), cluster)),
             shape=(which.size, int(self._offsets[-1])),
         )

@@ -6,6 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 
 
+def is_sparse(value: object) -> bool:
+    """Tell whether a value is any scipy sparse matrix or array."""
+    return bool(sp.issparse(value))
+
+
 def read_matrix(matrix: Any, name: str, *, keep_zeros: bool = False) -> sp.csr_array:  # noqa: ANN401 - dense or sparse
     """Check a matrix of non-negative finite entries and return it as CSR with sorted, single entries.
 
@@ -18,14 +23,14 @@ def read_matrix(matrix: Any, name: str, *, keep_zeros: bool = False) -> sp.csr_a
     keep_zeros
         Zero is a value (a cost), not an absent pair; then infinite entries of a dense array are absent.
     """
-    table = matrix if sp.issparse(matrix) else np.asarray(matrix)
+    table: Any = matrix if is_sparse(matrix) else np.asarray(matrix)
     if table.ndim != 2:  # noqa: PLR2004 - demand x site
         raise ValueError(f"{name} must be a matrix demand x site, not of shape {table.shape}")
     if table.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold numbers, not {table.dtype}")
     if table.dtype not in (np.float32, np.float64):
         table = table.astype(np.float64)
-    rows = sp.csr_array(table) if sp.issparse(table) else _pack_dense(table, keep_zeros=keep_zeros)
+    rows = sp.csr_array(table) if is_sparse(table) else _pack_dense(table, keep_zeros=keep_zeros)
     if not rows.has_canonical_format:
         rows = _sort_entries(rows, name)
     _check_entries(rows, name)

@@ -135,12 +135,8 @@ def _read_effort(options: Options) -> Effort:
     limit = options.get("time_limit")
     if limit is not None and not limit > 0:
         raise ValueError(f"time_limit must be positive seconds, not {limit}")
-    seed = options.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}")
-    return Effort(
-        float(gap), float("inf") if limit is None else float(limit), int(seed), options.get("progress")
-    )
+    seed = _read_count(options.get("seed", 0), "seed", np.iinfo(np.int64).max)
+    return Effort(float(gap), float("inf") if limit is None else float(limit), seed, options.get("progress"))
 
 
 def _read_count(value: object, name: str, most: int) -> int:
@@ -233,7 +229,7 @@ def _read_classes(
 
 
 def _read_groups(options: Options, n_sites: int) -> tuple[sp.csr_array | None, Floats | None, Floats | None]:
-    group, fewest, most = (options.get(key) for key in ("site_group", "group_min", "group_max"))
+    group, fewest, most = options.get("site_group"), options.get("group_min"), options.get("group_max")
     if group is None:
         if fewest is not None or most is not None:
             raise ValueError("group_min and group_max need site_group")

@@ -7,13 +7,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from siteplanner.location.engine import Outcome, maximise
+from siteplanner.location.engine import maximise
 from siteplanner.location.matrices import read_matrix
-from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.pairs import choose_seeds, gather_pairs
+from siteplanner.location.options import Floats, Options, read_options, read_vector
+from siteplanner.location.reports import gather_rows, report_solution
 from siteplanner.location.rules import build_rules
-from siteplanner.location.solution import Solution, gap_status, relative_gap
-from siteplanner.location.terms import CaptureTerm, CoverTerm, Term, sum_values
+from siteplanner.location.solution import Solution
+from siteplanner.location.terms import CaptureTerm, CoverTerm, Term
 
 
 def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[Options]) -> Solution:  # noqa: ANN401
@@ -40,11 +40,11 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     _check_cover(matrix, "cover")
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
-    terms: list[Term] = [CoverTerm(_gather(matrix, weights, None, sites, effort))]
-    return _report(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
+    terms: list[Term] = [CoverTerm(gather_rows(matrix, weights, None, sites, effort))]
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
 
 
-def max_capture(  # noqa: PLR0913 - the public call form
+def max_capture(
     utility: Any,  # noqa: ANN401 - dense or sparse
     weight: ArrayLike,
     outside: ArrayLike,
@@ -86,10 +86,10 @@ def max_capture(  # noqa: PLR0913 - the public call form
         raise ValueError(f"outside must be above 0, but is not in demand row {int(np.argmax(others <= 0))}")
     bonus = _read_bonus(bonus_cover, bonus_weight, matrix.shape[1])
     sites, effort = read_options(options, matrix.shape[1], n_open)
-    terms: list[Term] = [CaptureTerm(_gather(matrix, weights, others, sites, effort))]
+    terms: list[Term] = [CaptureTerm(gather_rows(matrix, weights, others, sites, effort))]
     if bonus is not None:
-        terms.append(CoverTerm(_gather(bonus[0], bonus[1], None, sites, effort)))
-    return _report(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
+        terms.append(CoverTerm(gather_rows(bonus[0], bonus[1], None, sites, effort)))
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
 
 
 def _check_cover(matrix: sp.csr_array, name: str) -> None:
@@ -107,36 +107,3 @@ def _read_bonus(cover: Any, weight: ArrayLike | None, n_sites: int) -> tuple[sp.
         raise ValueError(f"bonus_cover must have one column per site ({n_sites}), not {matrix.shape[1]}")
     _check_cover(matrix, "bonus_cover")
     return matrix, read_vector(weight, matrix.shape[0], "bonus_weight")
-
-
-def _gather(
-    matrix: sp.csr_array, weight: Floats, extra: Floats | None, sites: SiteOptions, effort: Effort
-) -> Any:  # noqa: ANN401
-    seeds = choose_seeds(sites.n_sites, sites.existing, effort.seed)
-    return gather_pairs(matrix, weight, np.zeros(weight.size) if extra is None else extra, seeds)
-
-
-def _report(
-    terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort, started: float
-) -> Solution:
-    gap = relative_gap(outcome.value, outcome.bound)
-    return Solution(
-        open=outcome.chosen,
-        objective=outcome.value,
-        bound=outcome.bound,
-        gap=gap,
-        status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - started,
-        iterations=outcome.iterations,
-        gain_gap=_gain_gap(terms, outcome, sites.existing),
-    )
-
-
-def _gain_gap(terms: list[Term], outcome: Outcome, existing: Mask | None) -> float | None:
-    if existing is None:
-        return None
-    gain = outcome.value - sum_values(terms, existing)
-    distance = outcome.bound - outcome.value
-    if distance <= 0:
-        return 0.0
-    return distance / gain if gain > 0 else float("inf")

@@ -8,7 +8,7 @@ import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.options import Floats
+from siteplanner.location.options import Floats, Ints
 from siteplanner.location.rules import Rules
 
 SHORTEST_S = 0.05
@@ -80,7 +80,7 @@ class Program:
         start, index = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
         self._highs.addRows(high.size, low, high, rows.nnz, start, index, rows.data)
 
-    def drop_added_rows(self, positions: Floats) -> None:
+    def drop_added_rows(self, positions: Ints) -> None:
         """Delete added rows by their position among the added rows."""
         at = (positions + self._n_rules).astype(np.int32)
         self._highs.deleteRows(at.size, at)
@@ -151,19 +151,18 @@ def find_clash(rules: Rules, seconds: float, seed: int) -> tuple[str, ...]:
     return tuple(name for name in rules.families() if name not in dropped)
 
 
-class _QuietHighs(highspy.Highs):  # type: ignore[misc]
+class _QuietHighs(highspy.Highs):
     """HiGHS prints its banner while its constructor enables callbacks: silence it just before."""
 
     def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS' name
         self.setOptionValue("output_flag", False)
-        super().enableCallbacks()
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 def _quiet_highs(seed: int) -> highspy.Highs:
     """One thread for every solve: changing it within a process gave status "Not Set"."""
-    highs = _QuietHighs()
+    highs = _QuietHighs()  # type: ignore[no-untyped-call]
     for option, value in (
-        ("output_flag", False),
         ("threads", 1),
         ("parallel", "off"),
         ("random_seed", seed % 2**31),

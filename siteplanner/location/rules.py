@@ -97,7 +97,7 @@ def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
         high=np.concatenate([block.high for block in blocks]),
         family=tuple(block.family for block in blocks for _ in block.low),
         lower=sites.locked_open.astype(np.float64),
-        upper=1.0 - sites.locked_closed,
+        upper=(~sites.locked_closed).astype(np.float64),
     )
 
 

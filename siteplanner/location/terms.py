@@ -130,7 +130,8 @@ class _CoverTracker:
 def _assemble(pairs: Pairs, row_value: Floats, slopes: Floats, point: Floats) -> Cuts:
     shape = (pairs.n_sites, pairs.n_clusters)
     by_site = sp.csr_array((slopes, pairs.cut_cluster, pairs.cut_ptr), shape=shape)
-    value = np.bincount(pairs.cluster, weights=pairs.weight * row_value, minlength=pairs.n_clusters)
+    worth = pairs.weight * row_value
+    value = np.bincount(pairs.cluster, weights=worth, minlength=pairs.n_clusters).astype(np.float64)
     slope = sp.csr_array(by_site.T)
     return Cuts(value, value - slope @ point, slope)
 

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from siteplanner.location.matrices import is_sparse
 from siteplanner.location.options import Options
 from siteplanner.location.solution import Solution
 
@@ -85,8 +86,9 @@ def objective_of(
 
 
 def _open_columns(matrix: Any, chosen: NDArray[np.bool_]) -> sp.csr_array:  # noqa: ANN401
-    if sp.issparse(matrix):
-        return sp.csr_array(matrix)[:, np.flatnonzero(chosen)]
+    if is_sparse(matrix):
+        kept: sp.csr_array = matrix.tocsr()[:, np.flatnonzero(chosen)]
+        return kept
     dense = np.asarray(matrix)[:, chosen]
     finite = np.isfinite(dense)
     starts = np.concatenate([[0], np.cumsum(finite.sum(axis=1))])
@@ -146,7 +148,7 @@ def _check_groups(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
         return
     least, most = options.get("group_min"), options.get("group_max")
     n_groups = max(np.size(limit) for limit in (least, most) if limit is not None)
-    if sp.issparse(group) or np.ndim(group) == 2:  # noqa: PLR2004 - a membership matrix
+    if is_sparse(group) or np.ndim(group) == 2:  # noqa: PLR2004 - a membership matrix
         counts = np.asarray(group @ chosen.astype(np.float64)).ravel()
     else:
         numbers = np.asarray(group)[chosen]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from instances import brute_force, tiny_matrix, tiny_options
+from instances import brute_force, tiny_cost, tiny_matrix, tiny_options
 
-from siteplanner.location import Infeasible, max_capture, max_coverage, verify
+from siteplanner.location import Infeasible, max_capture, max_coverage, p_center, p_median, verify
 
 RULES = [
     (),
@@ -96,3 +96,32 @@ def test_capture_with_bonus_equals_brute_force(names):
             )
 
         compare(solve, "max_capture", matrix, n_open, options, data)
+
+
+@pytest.mark.parametrize("names", RULES, ids="-".join)
+def test_median_equals_brute_force(names):
+    rng = np.random.default_rng([4, *map(ord, "".join(names))])
+    for draw in range(DRAWS):
+        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+        cost = tiny_cost(rng, 14, n_sites, absent=0.1 * (draw % 3))
+        weight = rng.integers(0, 9, 14).astype(float)
+        options = tiny_options(rng, n_sites, n_open, names)
+
+        def solve(cost=cost, weight=weight, n_open=n_open, options=options):
+            return p_median(cost, weight, n_open, gap=0.0, **options)
+
+        compare(solve, "p_median", cost, n_open, options, {"weight": weight})
+
+
+@pytest.mark.parametrize("names", RULES, ids="-".join)
+def test_center_equals_brute_force(names):
+    rng = np.random.default_rng([5, *map(ord, "".join(names))])
+    for draw in range(DRAWS):
+        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+        cost = tiny_cost(rng, 14, n_sites, absent=0.1 * (draw % 3))
+        options = tiny_options(rng, n_sites, n_open, names)
+
+        def solve(cost=cost, n_open=n_open, options=options):
+            return p_center(cost, n_open, gap=0.0, **options)
+
+        compare(solve, "p_center", cost, n_open, options, {})
