@@ -40,7 +40,6 @@ def p_median(cost: Any, weight: ArrayLike, n_open: int, **options: Unpack[Option
     Solution
         ``objective`` is the weighted cost, ``bound`` a lower bound on it.
     """
-    started = time.monotonic()
     matrix = read_matrix(cost, "cost", keep_zeros=True)
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
@@ -59,7 +58,7 @@ def p_median(cost: Any, weight: ArrayLike, n_open: int, **options: Unpack[Option
     total = math.fsum(pairs.weight * pairs.extra)
     rules = build_rules(sites, _reach_rows(matrix, needy, np.inf))
     outcome = maximise([term], rules, sites, effort, lambda value: total - value)
-    return _report_cost(term, outcome, sites, effort, started)
+    return _report_cost(term, outcome, sites, effort)
 
 
 def p_center(cost: Any, n_open: int, **options: Unpack[Options]) -> Solution:  # noqa: ANN401 - dense or sparse
@@ -81,12 +80,11 @@ def p_center(cost: Any, n_open: int, **options: Unpack[Options]) -> Solution:  #
     Solution
         ``objective`` is the largest cost of a row to its nearest open site, ``bound`` a lower bound on it.
     """
-    started = time.monotonic()
     matrix = read_matrix(cost, "cost", keep_zeros=True)
     sites, effort = read_options(options, matrix.shape[1], n_open)
     everyone = np.ones(matrix.shape[0], dtype=np.bool_)
     _check_reach(matrix, everyone)
-    bisection = _Bisection(matrix, sites, effort, started)
+    bisection = _Bisection(matrix, sites, effort)
     bisection.run()
     gap = relative_gap(bisection.radius, bisection.bound)
     return Solution(
@@ -95,7 +93,7 @@ def p_center(cost: Any, n_open: int, **options: Unpack[Options]) -> Solution:  #
         bound=bisection.bound,
         gap=gap,
         status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - effort.started,
         iterations=bisection.rounds,
         gain_gap=bisection.gain_gap(),
     )
@@ -104,9 +102,9 @@ def p_center(cost: Any, n_open: int, **options: Unpack[Options]) -> Solution:  #
 class _Bisection:
     """The interval of radii between what is refuted and what is reached."""
 
-    def __init__(self, matrix: sp.csr_array, sites: SiteOptions, effort: Effort, started: float) -> None:
+    def __init__(self, matrix: sp.csr_array, sites: SiteOptions, effort: Effort) -> None:
         self._matrix, self._sites, self._effort = matrix, sites, effort
-        self._started, self._deadline = started, started + effort.time_limit
+        self._deadline = effort.started + effort.time_limit
         self._everyone = np.ones(matrix.shape[0], dtype=np.bool_)
         self._radii = np.unique(matrix.data.astype(np.float64)) if matrix.nnz else np.zeros(1)
         self.chosen: Mask = np.zeros(matrix.shape[1], dtype=np.bool_)
@@ -168,7 +166,7 @@ class _Bisection:
 
     def _tell(self) -> None:
         if self._effort.progress is not None:
-            self._effort.progress(self.radius, self.bound, time.monotonic() - self._started)
+            self._effort.progress(self.radius, self.bound, time.monotonic() - self._effort.started)
 
 
 def _check_reach(matrix: sp.csr_array, needy: Mask) -> None:
@@ -190,9 +188,7 @@ def _reach_rows(matrix: sp.csr_array, needy: Mask, radius: float) -> sp.csr_arra
     return chosen
 
 
-def _report_cost(
-    term: CoverTerm, outcome: Outcome, sites: SiteOptions, effort: Effort, started: float
-) -> Solution:
+def _report_cost(term: CoverTerm, outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:
     """Report a maximised worth as a cost, summed row by row: the difference of two totals would round."""
     first, _ = best_values(term.pairs, outcome.chosen)
     objective = math.fsum(term.pairs.weight * (term.pairs.extra - first))
@@ -204,7 +200,7 @@ def _report_cost(
         bound=bound,
         gap=gap,
         status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - effort.started,
         iterations=outcome.iterations,
         gain_gap=gain_gap([term], outcome, sites.existing),
     )

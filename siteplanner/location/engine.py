@@ -37,8 +37,8 @@ class Race:
     """Incumbent, bound and clock of one solve."""
 
     def __init__(self, effort: Effort, report: Callable[[float], float]) -> None:
-        self._started, self._effort, self._report = time.monotonic(), effort, report
-        self.deadline = self._started + effort.time_limit
+        self._effort, self._report = effort, report
+        self.deadline = effort.started + effort.time_limit
         self.chosen: Mask = np.empty(0, dtype=np.bool_)
         self.value, self.bound = -np.inf, np.inf
         self.iterations = 0
@@ -73,7 +73,7 @@ class Race:
 
     def _tell(self) -> None:
         if self._effort.progress is not None:
-            seconds = time.monotonic() - self._started
+            seconds = time.monotonic() - self._effort.started
             self._effort.progress(self._report(self.value), self._report(self.bound), seconds)
 
 
@@ -115,7 +115,7 @@ def find_start(
     terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, search: SwapSearch
 ) -> Mask:
     """Return a feasible set: today's network, else a greedy one, else the nearest set a program finds."""
-    deadline = time.monotonic() + effort.time_limit
+    deadline = effort.started + effort.time_limit
     target = search.fill(sites.n_open, deadline) if sites.existing is None else sites.existing.copy()
     if rules.allows(target.astype(np.float64)):
         return target

@@ -1,5 +1,6 @@
 """The keywords shared by all problems: what they are called, and the checks at the door."""
 
+import time
 from dataclasses import dataclass
 from typing import Any, TypedDict, get_type_hints
 
@@ -66,8 +67,9 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Effort:
-    """How long and how far to search."""
+    """How long and how far to search; ``started`` is the monotonic time at which the clock began."""
 
+    started: float
     gap: float
     time_limit: float
     seed: int
@@ -136,7 +138,13 @@ def _read_effort(options: Options) -> Effort:
     if limit is not None and not limit > 0:
         raise ValueError(f"time_limit must be positive seconds, not {limit}")
     seed = _read_count(options.get("seed", 0), "seed", np.iinfo(np.int64).max)
-    return Effort(float(gap), float("inf") if limit is None else float(limit), seed, options.get("progress"))
+    return Effort(
+        time.monotonic(),
+        float(gap),
+        float("inf") if limit is None else float(limit),
+        seed,
+        options.get("progress"),
+    )
 
 
 def _read_count(value: object, name: str, most: int) -> int:

@@ -1,6 +1,5 @@
 """Coverage and capture: check the input, build the terms, solve, report."""
 
-import time
 from typing import Any, Unpack
 
 import numpy as np
@@ -35,13 +34,12 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     Solution
         ``objective`` is the covered weight, ``bound`` an upper bound on it.
     """
-    started = time.monotonic()
     matrix = read_matrix(cover, "cover")
     _check_cover(matrix, "cover")
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
     terms: list[Term] = [CoverTerm(gather_rows(matrix, weights, None, sites, effort))]
-    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
 
 def max_capture(
@@ -78,7 +76,6 @@ def max_capture(
     Solution
         ``objective`` is the captured weight plus the covered bonus, ``bound`` an upper bound on it.
     """
-    started = time.monotonic()
     matrix = read_matrix(utility, "utility")
     weights = read_vector(weight, matrix.shape[0], "weight")
     others = read_vector(outside, matrix.shape[0], "outside")
@@ -89,7 +86,7 @@ def max_capture(
     terms: list[Term] = [CaptureTerm(gather_rows(matrix, weights, others, sites, effort))]
     if bonus is not None:
         terms.append(CoverTerm(gather_rows(bonus[0], bonus[1], None, sites, effort)))
-    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort, started)
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
 
 def _check_cover(matrix: sp.csr_array, name: str) -> None:

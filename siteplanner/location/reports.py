@@ -20,9 +20,7 @@ def gather_rows(
     return gather_pairs(matrix, weight, np.zeros(weight.size) if extra is None else extra, seeds)
 
 
-def report_solution(
-    terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort, started: float
-) -> Solution:
+def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:
     """Report a maximised sum of terms."""
     gap = relative_gap(outcome.value, outcome.bound)
     return Solution(
@@ -31,7 +29,7 @@ def report_solution(
         bound=outcome.bound,
         gap=gap,
         status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - effort.started,
         iterations=outcome.iterations,
         gain_gap=gain_gap(terms, outcome, sites.existing),
     )
