@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 import folium
-from branca.element import Element
 
 from siteplanner.scenario import Language
 
-SCRIPTS = ("leaflet/leaflet.js", "data.js", "draw.js", "panel.js", "details.js", "map.js")
+SCRIPTS = ("leaflet/leaflet.js", "data.js", "draw.js", "panel.js", "details.js", "map.js", "start.js")
 STYLES = ("leaflet/leaflet.css", "map.css")
 LANGUAGE_TAGS: dict[Language, str] = {"zh": "zh-CN", "en": "en"}
 _NAME = "siteplanner"
+_START = f"siteplanner.start(map_{_NAME});"  # folium calls its map by kind and id
 _PLACE = "<!-- siteplanner -->"
 
 
@@ -47,7 +47,7 @@ def _frame() -> tuple[str, str]:
     page = _folium_page()
     styles = [*_inline("style", page), *(_asset(name) for name in STYLES)]
     first, *rest = _inline("script", page)
-    scripts = [first, *(_asset(name) for name in SCRIPTS), *rest]
+    scripts = [first, *(_asset(name) for name in SCRIPTS), *rest, _START]
     markup = "".join(re.findall(r'<div class="folium-map".*?</div>', page, flags=re.DOTALL))
     head = "\n".join(
         [
@@ -79,7 +79,6 @@ def _folium_page() -> str:
     figure = chart.get_root()
     # folium draws random names; the same plan must give the same page.
     chart._id = figure._id = _NAME  # noqa: SLF001
-    figure.script.add_child(Element(f"siteplanner.start({chart.get_name()});"), name="start")
     return str(figure.render())
 
 
