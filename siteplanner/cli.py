@@ -44,7 +44,7 @@ def run(
     scenario: Path, out: Path | None, overrides: tuple[str, ...], lang: Language | None, engine: str | None
 ) -> None:
     """Make the relocation plan of SCENARIO and write its map, memo, workbook and data."""
-    from siteplanner.layers.read import read_layers
+    from siteplanner.layers.reading import read_layers
     from siteplanner.layers.scenario_file import load_scenario
     from siteplanner.outputs import write_outputs
     from siteplanner.outputs.summary import summary_lines
@@ -72,7 +72,7 @@ def run(
 @_lang
 def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> None:
     """Read every input of SCENARIO, list every fault at once, write nothing."""
-    from siteplanner.layers.read import read_layers
+    from siteplanner.layers.reading import read_layers
     from siteplanner.layers.scenario_file import load_scenario
 
     settings = load_scenario(scenario, overrides)

@@ -3,9 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 Watcher = Callable[[str], None]
 
@@ -18,7 +16,6 @@ def nobody(step: str) -> None:
     del step
 
 
-@dataclass(slots=True)
 class Stopwatch:
     """Times the steps of one run.
 
@@ -26,17 +23,30 @@ class Stopwatch:
     ----------
     watcher
         Called with the name of each step as it begins.
+
+    Attributes
+    ----------
+    seconds, peak_mb
+        Wall time of each finished step, s, and the process's peak memory after it, MB.
     """
 
-    watcher: Watcher = nobody
-    seconds: dict[str, float] = field(default_factory=dict)
-    peak_mb: dict[str, float] = field(default_factory=dict)
+    def __init__(self, watcher: Watcher = nobody) -> None:
+        self.seconds: dict[str, float] = {}
+        self.peak_mb: dict[str, float] = {}
+        self._watcher = watcher
+        self._name = ""
+        self._begun = 0.0
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time what happens inside; a step entered twice adds up."""
-        self.watcher(name)
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-        self.peak_mb[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT_MB
+    def step(self, name: str) -> None:
+        """End the step at work and begin the next."""
+        self.stop()
+        self._name = name
+        self._watcher(name)
+        self._begun = time.perf_counter()
+
+    def stop(self) -> None:
+        """End the step at work, if any."""
+        if self._name:
+            self.seconds[self._name] = time.perf_counter() - self._begun
+            self.peak_mb[self._name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT_MB
+        self._name = ""
