@@ -54,8 +54,9 @@ class City:
         self.overlap = 0.1
         where = [rng.integers(0, n, 5)]
         if plant:
-            self._raise_blocks()
-            where.append(rng.choice(np.flatnonzero(self.block(DENSE)), 6, replace=False))
+            self._raise_blocks(rng)
+            row, col = self.grid.cells["row"].to_numpy(), self.grid.cells["col"].to_numpy()
+            where.append(np.flatnonzero(self.block(DENSE) & (row % 2 == 0) & (col % 2 == 1)))
         cells = self.grid.cells.iloc[np.concatenate(where)]
         self.outlets = self._outlet_frame(cells)
 
@@ -64,11 +65,11 @@ class City:
         row, col = self.grid.cells["row"].to_numpy(), self.grid.cells["col"].to_numpy()
         return (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
 
-    def _raise_blocks(self):
+    def _raise_blocks(self, rng):
         self.supply[self.block(DENSE)] *= 3.0
         self.visits[self.block(BLANK)] *= 3.0
         self.supply[self.block(BLANK)] *= 0.1
-        self.growth[self.block(INFLOW)] = 0.08
+        self.growth[self.block(INFLOW)] = rng.uniform(0.07, 0.09, self.block(INFLOW).sum())
         self.gained[self.block(INFLOW)] = 5_000.0
         self.supply[self.block(INFLOW)] = 9.0
         # What flows in is not there yet: too little for a blank zone, enough for nobody to call it thin.

@@ -7,17 +7,17 @@ from siteplanner.model.zone_shapes import dissolve, join_cells, smooth_kinds
 
 
 def test_a_single_cell_takes_the_kind_of_its_neighbours_and_a_block_keeps_its_own():
-    kinds = np.zeros((7, 12), dtype=np.int64)
-    kinds[3, 2] = 1  # alone
-    kinds[1:6, 6:11] = 2  # a block of 5 x 5
-    kinds[3, 8] = 0  # with a hole
+    kinds = np.zeros((9, 13), dtype=np.int64)
+    kinds[4, 2] = 1  # alone
+    kinds[2:7, 6:11] = 2  # a block of 5 x 5
+    kinds[4, 8] = 0  # with a hole
     smoothed = smooth_kinds(kinds, np.zeros_like(kinds), 3)
-    assert smoothed[3, 2] == 0
-    # Corners of a block have 3 of 8 neighbours inside: they round off, twice.
+    assert smoothed[4, 2] == 0
+    # Corners of a block have 3 of 8 neighbours inside: they round off, once; their neighbours then have 4 of 8.
     expected = np.ones((5, 5), dtype=bool)
     for corner in [(0, 0), (0, 4), (4, 0), (4, 4)]:
         expected[corner] = False
-    assert (smoothed[1:6, 6:11] == 2)[expected].all()
+    assert (smoothed[2:7, 6:11] == 2)[expected].all()
     assert (smoothed == 2).sum() == 21
 
 
