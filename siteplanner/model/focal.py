@@ -1,7 +1,7 @@
 """Sums over all cells within a distance, on the whole lattice at once.
 
-A disc is cut into lattice rows; each row's part of a sum is the difference of two running totals. The work per
-cell grows with the radius, not with its square, and no geometry is ever made.
+A disc is cut into lattice rows; each row's part of a sum is the difference of two running totals. The work
+per cell grows with the radius, not with its square, and no geometry is ever made.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Disc:
     Parameters
     ----------
     half_widths
-        int32, shape (n_rows, 2 k + 1): from a cell of row r, the cells of row r + d - k lie within the distance
-        up to that many columns to either side; -1 when none does.
+        int32, shape (n_rows, 2 k + 1): from a cell of row r, the cells of row r + d - k lie within the
+        distance up to that many columns to either side; -1 when none does.
     """
 
     half_widths: np.ndarray

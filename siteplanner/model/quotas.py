@@ -32,7 +32,7 @@ def set_quotas(
     counties: gpd.GeoDataFrame,
     settings: tuple[QuotaSettings, RuleSettings, DemandSettings],
 ) -> Quotas:
-    """Set each county's target from its share of deposits and growth, floored and capped by the rules (D§6.1).
+    """Set each county's target from its share of deposits and growth, within the rules (D§6.1).
 
     A branch may only move inside its prefecture (D§10 CN-1), so a prefecture's branches today are shared out
     among its own counties: target = branches x (theta x share of deposits + (1 - theta) x share of growth),
@@ -64,7 +64,7 @@ def set_quotas(
 
 
 def sum_by_county(values: pd.Series, grid: Grid, parts: pd.DataFrame, counties: pd.Index) -> pd.Series:
-    """Sum values of cells by county; a cell on a border is shared in proportion to the residents of each side.
+    """Sum values of cells by county; border cells are shared in proportion to residents.
 
     Cells without residents belong to the county of the grid.
 
@@ -82,7 +82,9 @@ def sum_by_county(values: pd.Series, grid: Grid, parts: pd.DataFrame, counties: 
     empty = values[~values.index.isin(lived_in["cell_id"])]
     whole = empty.groupby(grid.cells["county_id"].reindex(empty.index)).sum()
     summed = shared.groupby(lived_in["county_id"]).sum()
-    return summed.reindex(counties, fill_value=0.0) + whole.reindex(counties, fill_value=0.0)
+    both = pd.concat([summed, whole])
+    total: pd.Series[float] = both.groupby(level=0).sum().reindex(counties, fill_value=0.0)
+    return total
 
 
 def _describe_counties(
@@ -142,8 +144,8 @@ def _limit(facts: pd.DataFrame, settings: QuotaSettings, rules: RuleSettings) ->
     """Return the fewest and most branches after the plan.
 
     A floor of the rules is the largest of: the user's county floor; one where there is one and the last own
-    branch of a county stays; all of today's in a county on an inclusive list (D§10 CN-9), unless the user's floor
-    for that county says less. `max_change` binds unless a rule asks for a larger change.
+    branch of a county stays; all of today's in a county on an inclusive list (D§10 CN-9), unless the user's
+    floor for that county says less. `max_change` binds unless a rule asks for a larger change.
     """
     now = facts["outlets_now"]
     given = pd.Series(rules.county_floor, dtype=float).reindex(facts.index)
@@ -162,11 +164,11 @@ def _limit(facts: pd.DataFrame, settings: QuotaSettings, rules: RuleSettings) ->
 
 
 def _round_to_zero_sum(group: pd.DataFrame) -> np.ndarray:
-    """Return whole changes, nearest to the wished ones in squares, that sum to zero within floor and cap.
+    """Return whole changes nearest to the wished ones that sum to zero within floor and cap.
 
-    Start at the wish rounded down, then give to (or take from) the county farthest below (above) its wish, one
-    branch at a time, ties to the first id. Without limits these are largest remainders (Hamilton); with them the
-    sum of squares is separable and convex, for which such steps are exact.
+    Nearest in squares: start at the wish rounded down, then give to (or take from) the county farthest below
+    (above) its wish, one branch at a time, ties to the first id. Without limits these are largest remainders
+    (Hamilton); with them the sum of squares is separable and convex, for which such steps are exact.
     """
     now = group["outlets_now"].to_numpy()
     wish = group["target"].to_numpy() - now
@@ -175,7 +177,7 @@ def _round_to_zero_sum(group: pd.DataFrame) -> np.ndarray:
         clash = group.index[(low > 0) | (high < 0) | (low > high)]
         raise NoLegalPlanError(f"rules.county_floor/county_cap of {county_id}" for county_id in clash)
     # A wish a rounding error below a whole number is that whole number.
-    change = np.clip(np.floor(wish + 1e-9), low, high).astype(np.int64)
+    change: np.ndarray = np.clip(np.floor(wish + 1e-9), low, high).astype(np.int64)
     while (left := -int(change.sum())) != 0:
         step = 1 if left > 0 else -1
         room = change < high if step > 0 else change > low

@@ -1,4 +1,4 @@
-"""Where a branch could go: best spots of destination zones, developments, township seats, or the user's list."""
+"""Where a branch could go: spots in destination zones, developments, township seats, or the user's list."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ MIN_HOUSEHOLDS = 500.0
 # What kind of place it is is read from the people within this distance.
 SURROUNDINGS_M = 1_000.0
 
-# People present against residents, region's mean 1, from which a place is one of work or of leisure; no source.
+# People present against residents, region's mean 1, that make a place one of work or leisure; no source.
 FUNCTIONAL_DAY_NIGHT = 1.5
 EMERGING_LEISURE = 1.5
 
@@ -32,7 +32,7 @@ _KIND_TO_TYPE = {"functional": "functional", "market": "emerging"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Candidate sites and the pairs of demand cell and site within reach (columns in the order of the sites)."""
+    """Candidate sites, and the pairs of demand cell and site within reach (columns as the sites)."""
 
     sites: pd.DataFrame
     reach: Reach
@@ -81,7 +81,7 @@ def propose_sites(
     reach = pairs_within(demand, grid, chosen, scenario.access)
     gap = _gap_within(reach, zones.cells["gap"], scenario.access.cover_min)
     extra = [name for name in ("rent", "area_m2") if name in chosen]
-    columns = [column.name for column in tables.CANDIDATES.columns if column.name not in {"site_id"}]
+    columns = [column.name for column in tables.CANDIDATES.columns if column.name != "site_id"]
     return Candidates(chosen.assign(gap_visits=gap)[columns + extra], reach)
 
 
@@ -136,7 +136,7 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
     homes = _sum_near(residents / residents.sum(), grid, SURROUNDINGS_M)
     # Running totals leave rounding errors where nobody lives: less than a millionth of a mean cell is nobody.
     somebody = homes > 1e-6 / len(residents)
-    return np.divide(people, homes, out=np.zeros(len(residents)), where=somebody)
+    return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=somebody))
 
 
 def _take_sites(sites: pd.DataFrame, grid: Grid) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def _from_townships(places: Places, grid: Grid, ground: _Ground) -> pd.DataFrame
 
 
 def _km_to_nearest(lon: np.ndarray, lat: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Return the great-circle distance in km from every point to the nearest taken place (lon, lat by row)."""
+    """Return great-circle km from every point to the nearest taken place (rows of lon, lat)."""
     if len(taken) == 0:
         return np.full(len(lon), np.inf)
     chord, _ = cKDTree(_on_sphere(taken[:, 0], taken[:, 1])).query(_on_sphere(lon, lat))
@@ -226,7 +226,7 @@ def _best_spots(ground: _Ground, zones: Zones, taken: np.ndarray, per_zone: int)
 
 
 def _cut(found: pd.DataFrame, ground: _Ground, max_sites: int) -> pd.DataFrame:
-    """Keep the candidates with most unmet visits around, but first the best of each listed county and zone."""
+    """Keep those with most unmet visits around, but first the best of each listed county and zone."""
     at = ground.cells.reindex(found["cell"])
     ranked = found.assign(
         gap=at["local_gap"].to_numpy(),
@@ -264,7 +264,7 @@ def _place(found: pd.DataFrame, ground: _Ground, places: Places, tier_when_unkno
 
 
 def _number(found: pd.DataFrame) -> pd.DataFrame:
-    """Number candidates by county, then from west to east and south to north."""
+    """Give numbers to candidates by county, then from west to east and south to north."""
     ordered = found.sort_values(["county_id", "lon", "lat", "origin"], kind="stable")
     numbers = [f"S{number:04d}" for number in range(1, len(ordered) + 1)]
     # Text order is number order only with equal lengths.

@@ -33,7 +33,7 @@ class Bands:
 
 
 def make_bands(grid: Grid, demand: Demand, settings: ZoneSettings) -> Bands:
-    """Make the distance bands: core, urban and town cells look `band_urban_m` far, rural ones `band_rural_m`."""
+    """Make the distance bands: core, urban and town cells look `band_urban_m` far, others `band_rural_m`."""
     return Bands(
         urban=make_disc(grid.lattice, settings.band_urban_m),
         rural=make_disc(grid.lattice, settings.band_rural_m),
@@ -47,13 +47,13 @@ def sum_near(values: np.ndarray, grid: Grid, bands: Bands) -> np.ndarray:
     rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     urban = sum_within(field, bands.urban)[rows, cols]
     rural = sum_within(field, bands.rural)[rows, cols]
-    return np.where(bands.is_urban, urban, rural)
+    return np.asarray(np.where(bands.is_urban, urban, rural))
 
 
 def percentile_within(
     values: np.ndarray, settlement: np.ndarray, counted: np.ndarray, percent: float
 ) -> np.ndarray:
-    """Return for every cell the percentile of the counted cells of its settlement class; infinite without any."""
+    """Return by cell the percentile of the counted cells of its settlement class; infinite without any."""
     out = np.full(values.shape, np.inf)
     for name in tables.SETTLEMENTS:
         of_class = settlement == name
@@ -65,8 +65,8 @@ def percentile_within(
 def typical_supply(supply: np.ndarray, visits: np.ndarray, settlement: np.ndarray) -> np.ndarray:
     """Return S*, by cell: the median own supply of its settlement class, each cell weighing as its visits.
 
-    Where more than half of a class's demand has no own supply at all, the median says nothing and the weighted
-    mean stands in; it is 0 only when the whole class has none.
+    Where more than half of a class's demand has no own supply at all, the median says nothing and the
+    weighted mean stands in; it is 0 only when the whole class has none.
     """
     out = np.zeros(supply.shape)
     for name in tables.SETTLEMENTS:
@@ -96,22 +96,22 @@ def surplus_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) 
 def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: Bands) -> np.ndarray:
     """Gi* of values standardised within settlement class, over cells with visits, each with its own band.
 
-    A core cell holds a hundred times the visits of a rural one: unstandardised, every town would be a hot spot
-    and no village ever (D§6.3 takes z-scores within tier).
+    A core cell holds a hundred times the visits of a rural one: unstandardised, every town would be a hot
+    spot and no village ever (D§6.3 takes z-scores within tier).
     """
     counted = cells["visits"].to_numpy() > 0
     settlement = cells["settlement"].to_numpy()
     standard = np.zeros(len(cells))
     for name in tables.SETTLEMENTS:
         of_class = counted & (settlement == name)
-        deviation = float(values[of_class].std()) if of_class.any() else 0.0
-        if deviation > 0:
-            standard[of_class] = (values[of_class] - values[of_class].mean()) / deviation
+        inside = values[of_class]
+        if inside.size and np.ptp(inside) > 0:
+            standard[of_class] = (inside - inside.mean()) / inside.std()
     field, populated = spread(standard, grid.cells, grid.lattice), spread(counted, grid.cells, grid.lattice)
     rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     urban = gi_star(field, populated, bands.urban)[rows, cols]
     rural = gi_star(field, populated, bands.rural)[rows, cols]
-    return np.where(bands.is_urban, urban, rural)
+    return np.asarray(np.where(bands.is_urban, urban, rural))
 
 
 def _discoveries(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -127,15 +127,15 @@ def shrunk_lq(
     """Return own outlets against those expected from potential, (own + 1) / (expected + 1).
 
     The location quotient of D§6.2 with the weight of one outlet that is just as expected: 1 for the city as a
-    whole, near 1 where little is expected. (Adding 1 to the outlets alone, as D§6.2 sketches, makes every area
-    without potential a dense one.)
+    whole, near 1 where little is expected. (Adding 1 to the outlets alone, as D§6.2 sketches, makes every
+    area without potential a dense one.)
     """
     share = np.divide(potential, city_potential, out=np.zeros(potential.shape), where=city_potential > 0)
     return np.asarray((own + 1.0) / (city_own * share + 1.0))
 
 
 def count_in_cells(grid: Grid, points: pd.DataFrame, weight: np.ndarray) -> np.ndarray:
-    """Sum a weight of points (lon, lat) by cell of the grid, in the order of its cells; points outside are left out."""
+    """Sum a weight of points (lon, lat) by cell, in the order of the cells; points outside are left out."""
     ids = cell_ids(grid, points["lon"].to_numpy(), points["lat"].to_numpy())
     inside = ids >= 0
     place = np.searchsorted(grid.cells.index.to_numpy(), ids[inside])
@@ -145,7 +145,7 @@ def count_in_cells(grid: Grid, points: pd.DataFrame, weight: np.ndarray) -> np.n
 def measure_cells(
     grid: Grid, demand: Demand, access: Access, market: Market, settings: ZoneSettings
 ) -> pd.DataFrame:
-    """Return what the rules look at, by cell: gap and surplus with their clusters, own outlets near and their overlap.
+    """Return what the rules look at, by cell: gap and surplus with their Gi*, own outlets near, overlap.
 
     ``own_near`` and ``overlap_near`` count the own outlets within the cell's distance band; the overlap of
     D§6.2 is weighted by their predicted visits.

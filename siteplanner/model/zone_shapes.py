@@ -1,5 +1,7 @@
 """From classed cells to areas on the map: smoothing, contiguous parts, polygons."""
 
+from itertools import pairwise
+
 import numpy as np
 import shapely
 from scipy.sparse import coo_array
@@ -47,7 +49,7 @@ def smooth_kinds(kinds: np.ndarray, counties: np.ndarray, n_kinds: int) -> np.nd
 
 
 def join_cells(keys: np.ndarray) -> np.ndarray:
-    """Number the contiguous parts (8 neighbours) of equal keys on the lattice; -1 where the key is -1."""
+    """Give numbers to the contiguous parts (8 neighbours) of equal keys; -1 where the key is -1."""
     numbers = np.arange(keys.size).reshape(keys.shape)
     ends = []
     for shift in _HALF_SHIFTS:
@@ -84,9 +86,7 @@ def dissolve(zones: np.ndarray, n_zones: int, lattice: Lattice) -> np.ndarray:
     rows, cols = np.divmod(starts, n_cols)
     runs = shapely.box(cols, rows, cols + lengths, rows + 1)
     bounds = np.searchsorted(flat[starts], np.arange(n_zones + 1))
-    united = np.array(
-        [shapely.union_all(runs[low:high]) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
-    )
+    united = np.array([shapely.union_all(runs[low:high]) for low, high in pairwise(bounds)])
     lon, lat = edge_lines(lattice)
 
     def to_degrees(corners: np.ndarray) -> np.ndarray:

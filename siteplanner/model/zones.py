@@ -1,6 +1,7 @@
 """Meso sets layout: dense zones, potential-blank zones and the classes needed to act."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -59,9 +60,10 @@ def find_zones(
 ) -> Zones:
     """Classify every cell (D§6.3), join contiguous cells of one class and county, dissolve and name them.
 
-    Cells change to the kind of most of their neighbours (`smooth_kinds`). Contiguous parts too small to act on
-    become balanced: blank and inflow parts below `min_residents`, dense parts with fewer than two own outlets,
-    remote parts below `INCLUSIVE_MIN_RESIDENTS`. Balanced and thin cells form one zone per county and class.
+    Cells change to the kind of most of their neighbours (`smooth_kinds`). Contiguous parts too small to act
+    on become balanced: blank and inflow parts below `min_residents`, dense parts with fewer than two own
+    outlets, remote parts below `INCLUSIVE_MIN_RESIDENTS`. Balanced and thin cells form one zone per county
+    and class.
     """
     counties = places.counties.sort_index()
     cells = rules.measure_cells(grid, demand, access, market, settings)
@@ -78,7 +80,7 @@ def find_zones(
     zones = _add_outlets(zones, cells, grid, access, market)
     zones = _add_indices(zones, counties, settings)
     zones = zones.assign(name=_describe_zones(zones, cells["zone_id"], grid, places))
-    codes = zones.index.get_indexer(cells["zone_id"])
+    codes = zones.index.get_indexer(pd.Index(cells["zone_id"]))
     shapes = dissolve(_lay(codes, grid), len(zones), grid.lattice)
     columns = [column.name for column in tables.ZONES.columns if column.name not in {"zone_id", "geometry"}]
     return Zones(
@@ -117,7 +119,7 @@ def _form_parts(
 
 
 def _name_parts(cells: pd.DataFrame, kind: np.ndarray, part: np.ndarray) -> pd.Series:
-    """Return ids like 140105-B02: numbered within county and kind by descending visits, then smallest cell."""
+    """Return ids like 140105-B02, numbered within county and kind by most visits, then smallest cell."""
     frame = pd.DataFrame(
         {
             "county_id": cells["county_id"],
@@ -149,7 +151,7 @@ def _supply_marks(cells: pd.DataFrame, settings: ZoneSettings) -> dict[str, np.n
 
 
 def _total_zones(cells: pd.DataFrame, cell_m: float) -> pd.DataFrame:
-    """Sum cells to zones; growth is the mean by resident, the point is the cell nearest to the centre of visits."""
+    """Sum cells to zones; growth is a mean by resident, the point the cell nearest to the visits' centre."""
     weighted = cells.assign(
         grown=cells["growth_per_year"] * cells["residents"],
         weight=cells["visits"] + cells["visits"].mean() * 1e-9 + np.finfo(float).tiny,
@@ -252,7 +254,7 @@ def _name_classes(zones: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
 
 
 def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places: Places) -> np.ndarray:
-    """Name zones after the county and the largest development inside, else the nearest township seat of the county.
+    """Name zones after county and largest development inside, else the county's nearest township seat.
 
     The remainders of a county (balanced, thin) and listed counties as a whole bear the county's name alone.
     """
@@ -271,7 +273,7 @@ def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places:
     return np.asarray((county + " " + place).str.strip())
 
 
-def _nearest_township(zone: "pd.Series[object]", townships: pd.DataFrame) -> str:
+def _nearest_township(zone: "pd.Series[Any]", townships: pd.DataFrame) -> str:
     near = townships.loc[townships["county_id"].to_numpy() == zone["county_id"]]
     if near.empty:
         return ""
