@@ -17,6 +17,9 @@ BAND_PIXELS = 1 << 22
 # many bytes of pixels the ratio is checked.
 RAW_BYTES_FREE = 1 << 28
 RAW_BYTES_RATIO = 5_000
+# West, south, east, north, degrees in WGS 84.
+Bounds = tuple[float, float, float, float]
+
 # GDAL decodes a block whole.
 BLOCK_BYTES_MAX = 1 << 28
 
@@ -52,7 +55,7 @@ def read_bands(raster: Any) -> Iterator[Band]:  # noqa: ANN401 - rasterio ships 
         yield Band(top, np.where(np.ma.getmaskarray(stored), 0.0, people))
 
 
-def check_raster(path: Path, name: str, bounds: tuple[float, float, float, float] | None) -> list[Fault]:
+def check_raster(path: Path, name: str, bounds: Bounds | None) -> list[Fault]:
     """Look at a raster of counts: first its header, then every pixel.
 
     Parameters
@@ -73,7 +76,7 @@ def _header_faults(
     raster: Any,  # noqa: ANN401 - rasterio ships no types
     path: Path,
     name: str,
-    bounds: tuple[float, float, float, float] | None,
+    bounds: Bounds | None,
 ) -> list[Fault]:
     faults = []
     if raster.count != 1:
@@ -101,7 +104,7 @@ def _header_faults(
 def _overlap_faults(
     raster: Any,  # noqa: ANN401 - rasterio ships no types
     name: str,
-    bounds: tuple[float, float, float, float] | None,
+    bounds: Bounds | None,
 ) -> list[Fault]:
     if bounds is None:
         return []

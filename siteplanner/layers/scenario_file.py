@@ -27,7 +27,8 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     Parameters
     ----------
     path
-        TOML file. ``base = "other.toml"`` names another that is read first; files that the base names are beside the base.
+        TOML file. ``base = "other.toml"`` names another that is read first; the files that it names lie
+        beside it.
     overrides
         ``key=value`` with dotted keys; the value is TOML, a bare word is text.
 

@@ -1,9 +1,10 @@
 """Files to tables of text: every value letter for letter, with the line it stands in."""
 
 import csv
-import datetime
+import datetime as dt
 import gzip
 import io
+import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class TextTable:
     frame
         Columns as the file names them; every value a str, "" where there is none.
     places
-        What a reader would look for: ``"line"`` of a text file, ``"row"`` of a sheet, ``"feature"`` of a layer.
+        What a reader would look for: ``line`` of a text file, ``row`` of a sheet, ``feature`` of a layer.
     numbers
         Its number, for each row.
     excel
@@ -119,24 +120,28 @@ def read_xlsx(path: Path, sheet: str | None) -> TextTable:
 
     _refuse_bomb(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part raises
-        raise UnreadableError("", f"a broken workbook ({first_line(error)})", "an XLSX workbook") from None
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise UnreadableError("", f"the sheets {', '.join(book.sheetnames)}", f'a sheet "{sheet}"')
-        cells = book[sheet] if sheet is not None else book.worksheets[0]
-        cells.reset_dimensions()
-        rows = (
-            (i, [text_of(v) for v in row]) for i, row in enumerate(cells.iter_rows(values_only=True), start=1)
-        )
-        return _table_of(_trimmed(rows), "row", excel=True)
+        with warnings.catch_warnings():
+            # Styles and drop-down lists that openpyxl does not know are no matter of ours.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                return _table_of(_trimmed(_sheet_rows(book, sheet)), "row", excel=True)
+            finally:
+                book.close()
     except UnreadableError:
         raise
-    except Exception as error:  # noqa: BLE001 - as above, while the rows are streamed
-        raise UnreadableError("", f"a broken sheet ({first_line(error)})", "an XLSX workbook") from None
-    finally:
-        book.close()
+    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part raises
+        raise UnreadableError("", f"a broken workbook ({first_line(error)})", "an XLSX workbook") from None
+
+
+def _sheet_rows(book: Any, sheet: str | None) -> Iterable[tuple[int, list[str]]]:  # noqa: ANN401 - untyped library
+    if sheet is not None and sheet not in book.sheetnames:
+        raise UnreadableError("", f"the sheets {', '.join(book.sheetnames)}", f'a sheet "{sheet}"')
+    cells = book[sheet] if sheet is not None else book.worksheets[0]
+    # The size that a sheet claims may be anything.
+    cells.reset_dimensions()
+    for number, row in enumerate(cells.iter_rows(values_only=True), start=1):
+        yield number, [text_of(value) for value in row]
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -178,7 +183,6 @@ def _table_of(rows: Iterable[tuple[int, Sequence[str]]], places: str, *, excel: 
     numbers: list[int] = []
     values: list[Sequence[str]] = []
     header: list[str] | None = None
-    wrong = 0
     for number, row in rows:
         if not any(field.strip() for field in row):
             continue
@@ -206,7 +210,7 @@ def _header(row: Sequence[str], place: str) -> list[str]:
     return header
 
 
-def text_of(value: object) -> str:  # noqa: PLR0911 - one line a type
+def text_of(value: object) -> str:
     """Write a value of a typed file as the text that a careful clerk would type."""
     if value is None:
         return ""
@@ -215,9 +219,9 @@ def text_of(value: object) -> str:  # noqa: PLR0911 - one line a type
     if isinstance(value, float):
         # A spreadsheet holds every number as a float: an id typed as 1001 must not become 1001.0.
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, datetime.date | datetime.time):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     return str(value)
 

@@ -106,8 +106,9 @@ def _read_gpkg_table(base: sqlite3.Connection, layer: str | None) -> TextTable:
         )
     name = layer if layer is not None else listed[0]
     shape = base.execute(
-        "SELECT g.column_name, s.organization, s.organization_coordsys_id, s.definition FROM gpkg_geometry_columns g"
-        " LEFT JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE g.table_name = ?",
+        "SELECT g.column_name, s.organization, s.organization_coordsys_id, s.definition"
+        " FROM gpkg_geometry_columns g LEFT JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id"
+        " WHERE g.table_name = ?",
         (name,),
     ).fetchone()
     rows = base.execute(f'SELECT * FROM "{name.replace(chr(34), chr(34) * 2)}"')  # noqa: S608 - a listed name, quoted
