@@ -254,6 +254,14 @@ class ScoreSettings(Section):
     attract_inclusive: NonNegative = 0.10
     attract_synergy: NonNegative = 0.05
 
+    @model_validator(mode="after")
+    def _something_weighs(self) -> "ScoreSettings":
+        for kind in ("release", "attract"):
+            if not any(value for name, value in self if name.startswith(f"{kind}_")):
+                msg = f"at least one weight of {kind} must be above 0"
+                raise ValueError(msg)
+        return self
+
 
 class RelocationSettings(Section):
     """The decision: which branches move where."""
