@@ -125,7 +125,9 @@ class DemandSettings(Section):
         default=0.3, description="share of those that went online (D§3.1 [A])"
     )
     aged_60_factor: Positive = Field(
-        default=1.5, le=10.0, description="visits of a person aged 60+ against the mean person; no source"
+        default=1.5,
+        le=10.0,
+        description="visits of a person aged 60+ against a younger one, their total unchanged; no source",
     )
     deposits_per_person_cny: Positive = Field(
         default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"

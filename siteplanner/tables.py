@@ -263,9 +263,9 @@ OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first
 ACCESS = Table("access", "cell_id", "service within reach, by cell", (
     Column("minutes_own", "float", "min", "to the nearest own outlet; infinite when none is within reach", 0),
     Column("minutes_any", "float", "min", "to the nearest outlet of any bank", 0),
-    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents", 0),
-    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents", 0),
-    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents", 0),
+    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents and people moved in", 0),
+    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents and people moved in", 0),
+    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents and people moved in", 0),
 ))  # fmt: skip
 
 MARKET_CELLS = Table("market_cells", "cell_id", "shares of the market, by cell", (
