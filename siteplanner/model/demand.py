@@ -139,7 +139,7 @@ def _developments_by_cell(
     """Return people moved in and households in the pipeline, each spread around the development's point."""
     ordered = developments.sort_index()
     handover = pd.to_datetime(ordered["handover"]).dt
-    handed = (handover.year + (handover.dayofyear - 1) / DAYS_PER_YEAR).to_numpy(dtype=float)
+    handed = (handover.year + (handover.day_of_year - 1) / DAYS_PER_YEAR).to_numpy(dtype=float)
     households = ordered["households"].to_numpy(dtype=float)
     kind = ordered["kind"].to_numpy(dtype=object)
     # A year stands for its last day.
