@@ -295,6 +295,14 @@ class ScoreSettings(Section):
         default=0.05, description="weight of: a core branch near by (D§8.1 [A])"
     )
 
+    @model_validator(mode="after")
+    def _something_weighs(self) -> "ScoreSettings":
+        for kind in ("release", "attract"):
+            if not any(value for name, value in self if name.startswith(f"{kind}_")):
+                msg = f"at least one weight of {kind} must be above 0"
+                raise ValueError(msg)
+        return self
+
 
 class RelocationSettings(Section):
     """The decision: which branches move where."""
