@@ -2,11 +2,13 @@
 // Puts the page together: panes, layers, panel, and what happens on hover and click.
 (function (sp) {
   const { el } = sp;
+  const SMALL = "(max-width: 760px)";
   const FONT = 'system-ui, "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif';
   const PANES = { cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
     places: 450, badges: 620, names: 460, chosen: 470 };
   // Perceptually even ramps, light to dark, readable with every colour vision; the last is for what is far.
   const RAMPS = {
+    demand: ["#e6ebf0", "#ccd5de", "#adbac8", "#8b9cae", "#677c93", "#475d78", "#29405c"],
     volume: ["#e2f3e6", "#b2e0c8", "#74c6bd", "#45a3b3", "#3a7ba3", "#3f528c", "#352b5a"],
     supply: ["#f3edf7", "#dccdea", "#bea8d8", "#9c80c3", "#7a5bab", "#593a8c", "#38205f"],
     gap: ["#fbeadb", "#f7c9a6", "#f39b72", "#e2655a", "#bb3960", "#84256a", "#4a1a57"],
@@ -43,11 +45,16 @@
       this.moveByBranch = by(this.moves, "branch_id");
       this.moveBySite = by(this.moves, "site_id");
       this.rejectedBySite = by(this.rejected, "site_id");
+      this.pins = [];
+      this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
       this.state = { base: "demand", band: "day", day: "weekday", when: "before" };
       const footfall = this.scaleByKey.has("footfall_weekday_day") ? ["footfall"] : [];
       this.bases = ["none", "demand", "residents", ...footfall, "access", "supply", "gap"];
     }
 
+    get small() {
+      return window.matchMedia(SMALL).matches;
+    }
     baseOf(key) {
       return key.startsWith("footfall") ? "footfall" : key.startsWith("access") ? "access" : key;
     }
@@ -102,7 +109,8 @@
       return this.drawLegend();
     }
     drawLegend() {
-      const next = sp.legend(this, this.shown, this.shown ? RAMPS[this.shown.ramp] : []);
+      const zones = this.zoneOverlays.filter((overlay) => overlay.on && overlay.count);
+      const next = sp.legend(this, this.shown, this.shown ? RAMPS[this.shown.ramp] : [], zones);
       this.legend.replaceWith(next);
       this.legend = next;
     }
@@ -147,13 +155,13 @@
     }
     fly(things) {
       const bounds = L.latLngBounds(things.map((thing) => [thing.lat, thing.lon]));
-      this.map.flyToBounds(bounds, { ...this.padding(), maxZoom: things.length > 1 ? 13 : 12.5, duration: this.calm ? 0 : 0.8,
-        animate: !this.calm });
+      this.map.flyToBounds(bounds, { ...this.padding(), maxZoom: 13, duration: 0.8, animate: !this.calm });
     }
-    // On a phone the panel lies over the lower half of the map.
+    // On a phone the panel lies over the lower part of the map.
     padding() {
-      const low = window.matchMedia("(max-width: 760px)").matches ? window.innerHeight * 0.5 : 60;
-      return { paddingTopLeft: [60, 60], paddingBottomRight: [60, low] };
+      const low = this.small ? this.panel.offsetHeight + 16 : 40;
+      const side = this.small ? 16 : 40;
+      return { paddingTopLeft: [side, side], paddingBottomRight: [side, low] };
     }
     openMove(move) {
       const ends = [this.branchById.get(move.branch_id), this.siteById.get(move.site_id)];

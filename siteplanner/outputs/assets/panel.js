@@ -185,9 +185,11 @@
   }
 
   // Class breaks with colours and unit of the cell layer that is shown.
-  function legend(app, scale, colours) {
+  function legend(app, scale, colours, zones) {
     const { words } = app;
-    if (!scale) return el("div", { class: "legend", hidden: true });
+    const classes = zones.length > 0 && el("div", { class: "classes" }, el("h2", {}, words.t("group_zones")),
+      el("ol", {}, zones.map((zone) => el("li", {}, swatch(zone.colour, "fill"), zone.name))));
+    if (!scale) return el("div", { class: "legend", hidden: !classes }, classes);
     const marks = scale.breaks.map((value) => words.number(value, value < 1 ? 2 : 1));
     const rows = [];
     for (let k = 0; k <= marks.length; k++) {
@@ -199,7 +201,7 @@
     const note = scale.kind === "log" && words.t("least_shown", { value: words.number(scale.low, 2) });
     return el("div", { class: "legend" },
       el("h2", {}, app.baseName()), el("p", { class: "unit" }, words.t("unit_" + app.state.base)),
-      el("ol", {}, rows), note && el("p", { class: "note" }, note));
+      el("ol", { class: "ramp" }, rows), note && el("p", { class: "note" }, note), classes);
   }
 
   Object.assign(sp, { el, swatch, header, tabs, search, baseSwitch, overlaySwitch, legend });

@@ -4,12 +4,22 @@
   const { el, App } = sp;
   const PAPER_INK = "#334155";
 
-  function pin(map, thing, style, text, onclick) {
-    const marker = L.circleMarker([thing.lat, thing.lon], style);
+  // A dot with a name; drawn smaller in a view of the whole.
+  function pin(app, thing, style, text, onclick) {
+    const marker = L.circleMarker([thing.lat, thing.lon], { ...style, large: style.radius, thick: style.weight });
+    app.pins.push(marker);
     const name = el("span", {}, text);
     marker.bindTooltip(name, { direction: "top", offset: [0, -6], className: "tip" });
     marker.on("click", (event) => { L.DomEvent.stopPropagation(event); onclick(); });
     return marker;
+  }
+
+  function sizePins(app) {
+    const share = Math.min(1, Math.max(0.45, 0.45 + (app.map.getZoom() - 7) * 0.14));
+    for (const marker of app.pins) {
+      marker.setStyle({ weight: marker.options.thick * (0.4 + 0.6 * share) });
+      marker.setRadius(marker.options.large * share);
+    }
   }
 
   function borders(app) {
@@ -78,7 +88,7 @@
     if (!drawing.querySelector("#arrow-head")) {
       const marker = document.createElementNS(space, "marker");
       const head = document.createElementNS(space, "path");
-      const given = { id: "arrow-head", viewBox: "0 0 10 10", refX: 8.5, refY: 5, markerWidth: 12, markerHeight: 12,
+      const given = { id: "arrow-head", viewBox: "0 0 10 10", refX: 16, refY: 5, markerWidth: 12, markerHeight: 12,
         markerUnits: "userSpaceOnUse", orient: "auto" };
       for (const [name, value] of Object.entries(given)) marker.setAttribute(name, value);
       head.setAttribute("d", "M0 0L10 5L0 10L2.5 5z");
@@ -95,7 +105,7 @@
       const format = sp.FORMAT_STYLE[branch.format] ? branch.format : "standard";
       const [fillColor, radius] = sp.FORMAT_STYLE[format];
       layers[format] = layers[format] || L.layerGroup();
-      layers[format].addLayer(pin(app.map, branch,
+      layers[format].addLayer(pin(app, branch,
         { radius, fillColor, fillOpacity: 1, color: "#fff", weight: 1.3, pane: "places" },
         branch.name, () => app.openBranch(branch)));
     }
@@ -110,7 +120,7 @@
       const style = chosen
         ? { radius: 6.5, fillColor: "#fff", fillOpacity: 1, color: sp.MOVE, weight: 3, pane: "places" }
         : { radius: 4, fillColor: "#fff", fillOpacity: 0.9, color: "#64748b", weight: 1.5, pane: "places" };
-      (chosen ? destinations : rejected).addLayer(pin(app.map, site, style, site.name, () => app.openSite(site)));
+      (chosen ? destinations : rejected).addLayer(pin(app, site, style, site.name, () => app.openSite(site)));
     }
     return { destinations, rejected };
   }
@@ -203,7 +213,6 @@
     app.zoneCells = new sp.Cells(app.lattice, { pane: "zones", ...most });
     app.changeCells = new sp.Cells(app.lattice, { pane: "change", ...most });
     app.chosen = L.layerGroup().addTo(map);
-    app.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
   function controls(map, app) {
@@ -215,10 +224,13 @@
     map.setMaxZoom(16);
     map.invalidateSize({ animate: false });
     const last = lattice.lat.length - 1;
-    map.fitBounds([[lattice.lat[0], lattice.west], [lattice.lat[last], lattice.east]], { animate: false });
+    const region = L.latLngBounds([lattice.lat[0], lattice.west], [lattice.lat[last], lattice.east]);
+    map.fitBounds(region, { ...app.padding(), animate: false });
+    map.setMaxBounds(region.pad(1));
     map.on("mousemove", (event) => app.hover(event.latlng));
     map.on("mouseout", () => { app.readout.hidden = true; });
     map.on("click", (event) => app.openCell(event.latlng));
+    map.on("zoomend", () => sizePins(app));
   }
 
   async function start(map) {
@@ -237,6 +249,7 @@
     app.showZones();
     app.showChange();
     map.addLayer(app.zoneCells);
+    sizePins(app);
     await app.showBase();
     sp.app = app;
     document.documentElement.dataset.ready = String(Math.round(performance.now()));

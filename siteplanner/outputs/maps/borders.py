@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
 
 # Largest detail left out, degrees (about 400 m: less than a pixel until a county fills the screen); no source.
@@ -24,8 +25,8 @@ def county_shapes(plan: Plan) -> dict[str, object]:
         "unit_deg": UNIT_DEG,
         "counties": {
             "id": [str(key) for key in counties.index],
-            "name": counties["name"].astype(str).tolist(),
-            "prefecture": prefecture.tolist(),
+            "name": [plain_text(str(name)) for name in counties["name"]],
+            "prefecture": [plain_text(name) for name in prefecture],
             "inclusive": _inclusive(counties),
             "lon": np.round(shapely.get_x(centres), 4).tolist(),
             "lat": np.round(shapely.get_y(centres), 4).tolist(),

@@ -4,7 +4,7 @@ Values of a volume are coded on a logarithmic scale, minutes on a straight one; 
 Cells with next to nobody get the code for nothing, so that no household can be read off the map.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,6 @@ from siteplanner import tables
 from siteplanner.model.grid import Lattice, to_lonlat
 from siteplanner.plan import Plan
 
-Block = np.ndarray
 TOP = 254  # highest code of a value; 255 means out of reach, 0 nothing
 BEYOND = 255
 LONGEST_MIN = 60.0  # minutes above this are shown as this; no source
@@ -34,6 +33,15 @@ class _Volume:
     values: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Least and largest value that is coded, and the breaks of the legend; in the unit of the layer."""
+
+    low: float
+    high: float
+    breaks: list[float]
+
+
 def pack_cells(plan: Plan) -> tuple[dict[str, object], dict[str, bytes]]:
     """Return what the page must know of the cell layers, and their coded bytes by block name."""
     cells = plan.grid.cells
@@ -44,8 +52,8 @@ def pack_cells(plan: Plan) -> tuple[dict[str, object], dict[str, bytes]]:
     described: list[dict[str, object]] = []
     for volume in volumes:
         scale = scales[volume.scale]
-        blocks[volume.key] = encode_log(volume.values, scale["low"], scale["high"]).tobytes()
-        described.append({"key": volume.key, "ramp": volume.ramp, **scale})
+        blocks[volume.key] = encode_log(volume.values, scale.low, scale.high).tobytes()
+        described.append({"key": volume.key, "ramp": volume.ramp, "kind": "log", **asdict(scale)})
     for key, minutes in _minutes(plan).items():
         blocks[key] = encode_minutes(minutes).tobytes()
         described.append(
@@ -108,7 +116,7 @@ def _volumes(plan: Plan) -> list[_Volume]:
         if band in plan.footfall and len(plan.footfall)
     ]
     return [
-        _Volume("demand", "demand", "volume", of(plan.demand.cells, "visits_per_day")),
+        _Volume("demand", "demand", "demand", of(plan.demand.cells, "visits_per_day")),
         _Volume("residents", "residents", "volume", of(plan.demand.cells, "residents")),
         *footfall,
         _Volume("supply", "supply", "supply", of(plan.access.cells, "supply_own")),
@@ -116,14 +124,14 @@ def _volumes(plan: Plan) -> list[_Volume]:
     ]
 
 
-def _scales(volumes: list[_Volume]) -> dict[str, dict[str, object]]:
+def _scales(volumes: list[_Volume]) -> dict[str, _Scale]:
     """Share one scale among the layers that are compared with each other, such as the hours of footfall."""
-    scales: dict[str, dict[str, object]] = {}
+    scales: dict[str, _Scale] = {}
     for name in dict.fromkeys(volume.scale for volume in volumes):
         low = LEAST[name]
         values = np.concatenate([volume.values for volume in volumes if volume.scale == name])
         high = max(float(values.max(initial=0.0)), 2.0 * low)
-        scales[name] = {"kind": "log", "low": low, "high": high, "breaks": class_breaks(values, low)}
+        scales[name] = _Scale(low, high, class_breaks(values, low))
     return scales
 
 

@@ -4,6 +4,7 @@ Only what a reader can see is put in: rivals are dots without names, customers d
 """
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from siteplanner import tables
 from siteplanner.labels import section_labels
 from siteplanner.outputs.maps.borders import county_shapes
+from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -25,7 +27,7 @@ def gather_facts(plan: Plan, language: Language) -> dict[str, object]:
     title = plan.scenario.title_zh if language == "zh" else plan.scenario.title_en
     return {
         "language": language,
-        "title": title or plan.scenario.name,
+        "title": plain_text(title or plan.scenario.name),
         "synthetic": plan.scenario.output.synthetic,
         "vintage": _vintage(plan),
         "words": {section: _words(section, language) for section in WORDS},
@@ -65,10 +67,11 @@ def _words(section: str, language: Language) -> dict[str, str]:
 def _columns(frame: pd.DataFrame, names: Collection[str]) -> dict[str, list[object]]:
     """Return the columns as lists, and the key as ``id``; missing and infinite values as None."""
     columns = {name: _plain(frame[name], name) for name in names if name in frame}
-    return {"id": [str(key) for key in frame.index]} | columns if "id" in names else columns
+    key: dict[str, list[object]] = {"id": [plain_text(str(key)) for key in frame.index]}
+    return key | columns if "id" in names else columns
 
 
-def _plain(values: "pd.Series[object]", name: str) -> list[object]:
+def _plain(values: "pd.Series[Any]", name: str) -> list[object]:
     if pd.api.types.is_bool_dtype(values):
         return [bool(value) for value in values]
     if pd.api.types.is_integer_dtype(values) and not values.isna().any():
@@ -77,7 +80,7 @@ def _plain(values: "pd.Series[object]", name: str) -> list[object]:
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         decimals = DEGREE_DECIMALS if name in {"lon", "lat"} else 3
         return [float(n) if np.isfinite(n) else None for n in np.round(numbers, decimals)]
-    return ["" if pd.isna(value) else str(value) for value in values]
+    return ["" if pd.isna(value) else plain_text(str(value)) for value in values]
 
 
 def _zones(plan: Plan) -> dict[str, list[object]]:
@@ -154,9 +157,7 @@ def _moves(plan: Plan) -> dict[str, list[object]]:
 def _rules_after(plan: Plan, steps: "pd.Series[int]") -> tuple[list[object], list[object]]:
     """Count the rules kept after each step and name those that are not."""
     trace = plan.relocation.trace
-    by_step = {int(step): rules for step, rules in trace.groupby("step")}
-    none = trace.iloc[:0]
-    found = [by_step.get(int(step), none) for step in steps]
+    found = [trace.loc[trace["step"] == step] for step in steps]
     return (
         [int(rules["ok"].sum()) for rules in found],
         [sorted(map(str, rules.loc[~rules["ok"].astype(bool), "rule"].unique())) for rules in found],

@@ -59,7 +59,8 @@ def _frame() -> tuple[str, str]:
             *(f"<style>{style}</style>" for style in styles),
         ]
     )
-    body = "\n".join([markup, _PLACE, *(f"<script>{script}</script>" for script in scripts), "</body>"])
+    licence = f"<!-- Leaflet 1.9.4\n{_asset('leaflet/LICENSE')}-->"
+    body = "\n".join([licence, markup, _PLACE, *(f"<script>{script}</script>" for script in scripts), "</body>"])
     return head, body
 
 
