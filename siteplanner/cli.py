@@ -13,7 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from siteplanner import __version__
 from siteplanner.errors import SiteplannerError
-from siteplanner.labels import Language, label
+from siteplanner.labels import label
+from siteplanner.scenario import Language
 from siteplanner.stopwatch import Watcher, nobody
 
 INTERRUPTED = 130

@@ -13,6 +13,7 @@ NonNegative = Annotated[float, Field(ge=0.0)]
 Tier = Literal["U", "C", "T", "V"]
 Settlement = Literal["core", "urban", "town", "rural"]
 Datum = Literal["wgs84", "gcj02", "bd09"]
+Language = Literal["zh", "en"]
 
 
 class Section(BaseModel):
@@ -410,7 +411,7 @@ class EngineSettings(Section):
 class OutputSettings(Section):
     """What readers see."""
 
-    language: Literal["zh", "en"] = Field(default="zh", description="language of what readers see")
+    language: Language = Field(default="zh", description="language of what readers see")
     synthetic: bool = Field(default=False, description="say everywhere that the data are synthetic")
 
 

@@ -1,110 +1,64 @@
-"""Every parameter with its value, default, range and source, read from the schema itself."""
+"""Every parameter of a scenario with its value, its default and what it means."""
 
-import types
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+import pandas as pd
 from pydantic_core import PydanticUndefined
 
-from siteplanner.scenario import Scenario
+from siteplanner.outputs.wording import known
+from siteplanner.scenario import Language, Scenario, Section
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One key of a scenario; ``default`` is None and ``required`` true where there is none."""
-
-    key: str
-    default: Any
-    required: bool
-    limits: str
-    meaning: str
+def parameter_rows(scenario: Scenario, language: Language) -> pd.DataFrame:
+    """List the parameters in the order of the scenario: ``parameter, value, default, meaning`` as text or number."""
+    rows = list(_walk(scenario, "", language))
+    return pd.DataFrame(rows, columns=["parameter", "value", "default", "meaning"], dtype=object)
 
 
-def parameters() -> tuple[Parameter, ...]:
-    """Return every parameter of a scenario in the order of the schema."""
-    return tuple(_of_section(Scenario, ""))
+def changed_parameters(scenario: Scenario, language: Language) -> pd.DataFrame:
+    """List the parameters that have a default and differ from it."""
+    rows = parameter_rows(scenario, language)
+    return rows[(rows["default"] != "") & (rows["value"] != rows["default"])].reset_index(drop=True)
 
 
-def values_of(scenario: Scenario) -> dict[str, Any]:
-    """Return the resolved value of every parameter by dotted key; None where an optional input is absent."""
-    found: dict[str, Any] = {}
-    for parameter in parameters():
-        value: Any = scenario
-        for part in parameter.key.split("."):
-            value = None if value is None else getattr(value, part)
-        found[parameter.key] = value
-    return found
-
-
-def parameter_table() -> str:
-    """Return all parameters as a Markdown page."""
-    lines = [
-        "# Parameters of a scenario",
-        "",
-        "Written by `scripts/make_docs.py` from the schema; a test keeps it in step. `D§n` cites",
-        '[domain.md](domain.md); `[A]` and "no source" mark planning defaults.',
-    ]
-    section = None
-    for parameter in parameters():
-        head = parameter.key.rpartition(".")[0]
-        if head != section:
-            section = head
-            lines += [
-                "",
-                f"## `[{head}]`" if head else "## top",
-                "",
-                "| key | default | range | meaning |",
-                "|---|---|---|---|",
-            ]
-        default = "required" if parameter.required else f"`{parameter.default!r}`"
-        name = parameter.key.rpartition(".")[2]
-        lines.append(f"| `{name}` | {default} | {parameter.limits} | {parameter.meaning} |")
-    return "\n".join([*lines, ""])
-
-
-def _of_section(model: type[BaseModel], prefix: str) -> Iterator[Parameter]:
-    nested = []
-    for name, info in model.model_fields.items():
-        inner = _model_in(info.annotation)
-        if inner is not None:
-            nested.append((f"{prefix}{name}.", inner, info))
-            continue
-        default = info.get_default(call_default_factory=True)
-        required = default is PydanticUndefined
-        yield Parameter(
-            f"{prefix}{name}", None if required else default, required, _limits(info), info.description or ""
+def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, Any, Any, str]]:
+    rows: list[tuple[str, Any, Any, str]] = []
+    for name, field in type(section).model_fields.items():
+        path = f"{prefix}{name}"
+        value = getattr(section, name)
+        default = (
+            field.get_default(call_default_factory=True) if not field.is_required() else PydanticUndefined
         )
-    for head, inner, info in nested:
-        yield from (_with_default(parameter, head, info) for parameter in _of_section(inner, head))
+        if isinstance(value, Section):
+            rows += _walk_with_default(value, default, path, language)
+        elif not (value is None and default is None and prefix.startswith("inputs.")):
+            rows.append((path, _shown(value), _shown(default), _meaning(path, field.description, language)))
+    return rows
 
 
-def _with_default(parameter: Parameter, head: str, info: FieldInfo) -> Parameter:
-    """Take the default from the section's own default where one is given (travel classes)."""
-    whole = info.get_default(call_default_factory=True)
-    rest = parameter.key.removeprefix(head)
-    if not isinstance(whole, BaseModel) or "." in rest:
-        return parameter
-    return replace(parameter, default=getattr(whole, rest), required=False)
+def _walk_with_default(
+    section: Section, default: Any, path: str, language: Language
+) -> list[tuple[str, Any, Any, str]]:
+    """Walk a section whose defaults may be those of its owner, as the travel classes of access are."""
+    rows = _walk(section, f"{path}.", language)
+    if not isinstance(default, Section):
+        return rows
+    owners = {row[0]: row[1] for row in _walk(default, f"{path}.", language)}
+    return [(name, value, owners.get(name, own), meaning) for name, value, own, meaning in rows]
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    candidates = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _meaning(path: str, description: str | None, language: Language) -> str:
+    return known("parameters", path, language) or description or ""
 
 
-def _limits(info: FieldInfo) -> str:
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    found = [
-        f"{sign} {getattr(rule, name):g}"
-        for rule in info.metadata
-        for name, sign in signs.items()
-        if getattr(rule, name, None) is not None
-    ]
-    choices = [repr(choice) for choice in get_args(info.annotation) if isinstance(choice, str)]
-    return ", ".join([*found, *choices])
+def _shown(value: Any) -> Any:
+    """Return what a cell can hold: numbers as numbers, lists and tables as text."""
+    if value is PydanticUndefined or value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {item}" for key, item in sorted(value.items()))
+    return value
