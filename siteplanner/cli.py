@@ -45,9 +45,8 @@ def run(
     scenario: Path, out: Path | None, overrides: tuple[str, ...], lang: Language | None, engine: str | None
 ) -> None:
     """Make the relocation plan of SCENARIO and write its map, memo, workbook and data."""
-    from siteplanner.layers.reading import read_layers
-    from siteplanner.layers.scenario_file import load_scenario
-    from siteplanner.outputs import write_outputs
+    from siteplanner.layers import load_scenario, read_layers
+    from siteplanner.outputs.folder import write_outputs
     from siteplanner.outputs.summary import summary_lines
     from siteplanner.plan import make_plan
 
@@ -62,7 +61,7 @@ def run(
         layers = read_layers(settings, scenario.parent)
         plan = make_plan(settings, layers, watch)
         watch("outputs")
-        write_outputs(plan, folder, language)
+        write_outputs(plan, folder, language, __version__)
     for line in summary_lines(plan, folder, language):
         click.echo(line)
 
@@ -73,8 +72,7 @@ def run(
 @_lang
 def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> None:
     """Read every input of SCENARIO, list every fault at once, write nothing."""
-    from siteplanner.layers.reading import read_layers
-    from siteplanner.layers.scenario_file import load_scenario
+    from siteplanner.layers import load_scenario, read_layers
 
     settings = load_scenario(scenario, overrides)
     language = lang or settings.output.language

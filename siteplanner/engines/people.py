@@ -1,7 +1,10 @@
 """People of all rasters by cell and county, and the account of who went in and who came out."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 
+from siteplanner import tables
 from siteplanner.engines import Engine, FootfallSum, PeopleSum
 from siteplanner.layers import Layers
 from siteplanner.model.grid import Grid
@@ -10,11 +13,21 @@ from siteplanner.tables import FOOTFALL_BANDS
 _KEY = ["cell_id", "county_id"]
 
 
-def sum_people(engine: Engine, layers: Layers, grid: Grid) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Sum residents, earlier residents and residents aged 60+ to `tables.PARTS`.
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """People by cell and county, and the account of each layer."""
+
+    parts: pd.DataFrame
+    accounts: dict[str, pd.DataFrame]
+
+    def __post_init__(self) -> None:
+        tables.check(self.parts, tables.PARTS)
+
+
+def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
+    """Sum residents, earlier residents and residents aged 60+ to cells and counties.
 
     Without an earlier raster nobody is taken to have moved; without an age raster nobody is counted as 60+.
-    The second result holds each layer's account.
     """
     sums = {"residents": engine.sum_raster(layers.population, grid, layers.counties)}
     if layers.population_earlier is not None:
@@ -27,7 +40,7 @@ def sum_people(engine: Engine, layers: Layers, grid: Grid) -> tuple[pd.DataFrame
     if "aged_60" not in parts:
         parts = parts.assign(aged_60=0.0)
     columns = [*_KEY, "residents", "residents_earlier", "aged_60"]
-    return parts[columns], {layer: people.account for layer, people in sums.items()}
+    return People(parts[columns], {layer: people.account for layer, people in sums.items()})
 
 
 def _join(sums: dict[str, PeopleSum]) -> pd.DataFrame:

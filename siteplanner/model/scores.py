@@ -57,13 +57,19 @@ def score_places(evidence: Evidence, contest: Contest, ground: Ground, scenario:
     release = _weigh_parts(
         _release_values(evidence, contest, scenario),
         evidence.branches["tier"],
-        {part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}") for part in tables.RELEASE_PARTS},
+        {
+            part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}")
+            for part in tables.RELEASE_PARTS
+        },
     )
     sites = evidence.candidates.sites
     attract = _weigh_parts(
         _attract_values(evidence, contest, scenario),
         sites["tier"],
-        {part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}") for part in tables.ATTRACT_PARTS},
+        {
+            part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}")
+            for part in tables.ATTRACT_PARTS
+        },
     )
     branch_veto = branch_vetoes(ground)
     return Scores(
@@ -131,7 +137,11 @@ def _avoidable_cost(branches: pd.DataFrame, visits_per_day: pd.Series, scenario:
     A lease that still runs binds its share of the cost for the part of the horizon that it covers.
     """
     start = pd.Timestamp(year=scenario.demand.plan_year, month=1, day=1)
-    lease = pd.to_datetime(branches["lease_end"]) if "lease_end" in branches else pd.Series(pd.NaT, branches.index)
+    lease = (
+        pd.to_datetime(branches["lease_end"])
+        if "lease_end" in branches
+        else pd.Series(pd.NaT, branches.index)
+    )
     left_years = ((lease - start).dt.days / DAYS_PER_YEAR).fillna(0.0)
     bound = (left_years / scenario.demand.horizon_years).clip(0.0, 1.0)
     cost = branches["opex_wan"].astype(float) * CNY_PER_WAN * (1.0 - RENT_SHARE * bound)
@@ -164,7 +174,9 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
 
 def _within(minutes: sp.csr_array, cover_min: float) -> sp.csr_array:
     """Return the 0/1 matrix of the pairs within some minutes."""
-    near = sp.csr_array((np.where(minutes.data <= cover_min, 1.0, 0.0), minutes.indices, minutes.indptr), minutes.shape)
+    near = sp.csr_array(
+        (np.where(minutes.data <= cover_min, 1.0, 0.0), minutes.indices, minutes.indptr), minutes.shape
+    )
     near.eliminate_zeros()
     return near
 
@@ -179,14 +191,18 @@ def site_cost(evidence: Evidence, settlement: pd.Series, kinds: "str | pd.Series
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:
     """Tell which rows lie in an inclusive county or without any bank within reach (D§6.3)."""
-    uncovered = evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
+    uncovered = (
+        evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
+    )
     return inclusive_rows(evidence, contest) | uncovered
 
 
 def inclusive_rows(evidence: Evidence, contest: Contest) -> np.ndarray:
     """Tell which rows lie in an inclusive county."""
     counties = evidence.counties
-    listed = counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
+    listed = (
+        counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
+    )
     return evidence.grid.cells["county_id"].loc[contest.cell_id].isin(listed).to_numpy()
 
 

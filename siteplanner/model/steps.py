@@ -122,9 +122,7 @@ def _near(network: Network, cover_min: float) -> sp.csc_array:
     return within
 
 
-def _cover(
-    people: np.ndarray, near: np.ndarray, old: sp.csc_array, new: sp.csc_array
-) -> tuple[float, float]:
+def _cover(people: np.ndarray, near: np.ndarray, old: sp.csc_array, new: sp.csc_array) -> tuple[float, float]:
     """Count a place in and another out in place; return people brought within reach and people who leave it."""
     gained = people[new.indices][near[new.indices] == 0].sum()
     near[new.indices] += 1

@@ -101,13 +101,9 @@ def test_row_order_plays_no_part(city, found):
 
 def test_inputs_are_left_as_they_were(city):
     demand, access, market = city.demand, city.access, city.market
-    before = [
-        frame.copy(deep=True) for frame in (demand.cells, access.cells, access.outlets, market.outlets)
-    ]
+    before = [frame.copy(deep=True) for frame in (demand.cells, access.cells, access.outlets, market.outlets)]
     find_zones(city.grid, demand, access, market, city.places, ZoneSettings())
-    for kept, now in zip(
-        before, (demand.cells, access.cells, access.outlets, market.outlets), strict=True
-    ):
+    for kept, now in zip(before, (demand.cells, access.cells, access.outlets, market.outlets), strict=True):
         pd.testing.assert_frame_equal(kept, now)
 
 
