@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from siteplanner import tables
-from siteplanner.model.catalogue import running_cost
+from siteplanner.model.capture import near_matrix
+from siteplanner.model.catalogue import Catalogue, running_cost
 from siteplanner.model.contest import Contest, Evidence, cell_at
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
@@ -57,19 +57,13 @@ def score_places(evidence: Evidence, contest: Contest, ground: Ground, scenario:
     release = _weigh_parts(
         _release_values(evidence, contest, scenario),
         evidence.branches["tier"],
-        {
-            part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}")
-            for part in tables.RELEASE_PARTS
-        },
+        {part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}") for part in tables.RELEASE_PARTS},
     )
     sites = evidence.candidates.sites
     attract = _weigh_parts(
         _attract_values(evidence, contest, scenario),
         sites["tier"],
-        {
-            part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}")
-            for part in tables.ATTRACT_PARTS
-        },
+        {part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}") for part in tables.ATTRACT_PARTS},
     )
     branch_veto = branch_vetoes(ground)
     return Scores(
@@ -137,11 +131,7 @@ def _avoidable_cost(branches: pd.DataFrame, visits_per_day: pd.Series, scenario:
     A lease that still runs binds its share of the cost for the part of the horizon that it covers.
     """
     start = pd.Timestamp(year=scenario.demand.plan_year, month=1, day=1)
-    lease = (
-        pd.to_datetime(branches["lease_end"])
-        if "lease_end" in branches
-        else pd.Series(pd.NaT, branches.index)
-    )
+    lease = pd.to_datetime(branches["lease_end"]) if "lease_end" in branches else pd.Series(pd.NaT, branches.index)
     left_years = ((lease - start).dt.days / DAYS_PER_YEAR).fillna(0.0)
     bound = (left_years / scenario.demand.horizon_years).clip(0.0, 1.0)
     cost = branches["opex_wan"].astype(float) * CNY_PER_WAN * (1.0 - RENT_SHARE * bound)
@@ -153,11 +143,12 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     sites = evidence.candidates.sites
     demand = evidence.demand.cells
     cells = demand.reindex(cell_at(evidence.grid, sites))
-    near = _within(contest.site_minutes, scenario.access.cover_min)
+    near = near_matrix(contest.site_minutes, scenario.access.cover_min)
     rows = demand.loc[contest.cell_id]
     visits = rows["visits_per_day"].to_numpy(dtype=float)
     visits_near = near.T @ visits
     rival = evidence.market.cells["share_rival"].loc[contest.cell_id].to_numpy(dtype=float)
+    light = pd.Series(DESTINATION_FORMAT, index=sites.index)
     pipeline_people = cells["pipeline_near"].to_numpy(dtype=float) * scenario.demand.household_size
     values = {
         "gap": sites["gap_visits"].to_numpy(dtype=float),
@@ -165,44 +156,29 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
         "potential": near.T @ rows["potential_wan"].to_numpy(dtype=float),
         "rivals": (near.T @ (visits * rival)) / np.maximum(visits_near, np.finfo(float).tiny),
         "access": visits_near,
-        "cost": site_cost(evidence, sites["settlement"], DESTINATION_FORMAT).to_numpy(dtype=float),
+        "cost": site_cost(sites, evidence.catalogue, light).to_numpy(),
         "inclusive": near.T @ (contest.residents * _is_inclusive(evidence, contest, scenario)),
         "synergy": _synergy(evidence, scenario),
     }
     return pd.DataFrame(values, index=sites.index)
 
 
-def _within(minutes: sp.csr_array, cover_min: float) -> sp.csr_array:
-    """Return the 0/1 matrix of the pairs within some minutes."""
-    near = sp.csr_array(
-        (np.where(minutes.data <= cover_min, 1.0, 0.0), minutes.indices, minutes.indptr), minutes.shape
-    )
-    near.eliminate_zeros()
-    return near
-
-
-def site_cost(evidence: Evidence, settlement: pd.Series, kinds: "str | pd.Series") -> pd.Series:
-    """Return the running cost of formats at sites, 10,000 CNY/year; with the user's rent where it is given."""
-    asked = evidence.user_sites["rent"] if "rent" in evidence.user_sites else pd.Series(dtype=float)
-    rent = asked.astype(float).reindex(settlement.index)
-    chosen = pd.Series(kinds, index=settlement.index) if isinstance(kinds, str) else kinds
-    return running_cost(evidence.catalogue, chosen, settlement, rent)
+def site_cost(sites: pd.DataFrame, catalogue: Catalogue, kinds: pd.Series) -> pd.Series:
+    """Return the running cost of formats at sites, 10,000 CNY/year; with the rent asked where it is given."""
+    asked = sites["rent"] if "rent" in sites else pd.Series(np.nan, index=sites.index)
+    return running_cost(catalogue, kinds, sites["settlement"], asked)
 
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:
     """Tell which rows lie in an inclusive county or without any bank within reach (D§6.3)."""
-    uncovered = (
-        evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
-    )
+    uncovered = evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
     return inclusive_rows(evidence, contest) | uncovered
 
 
 def inclusive_rows(evidence: Evidence, contest: Contest) -> np.ndarray:
     """Tell which rows lie in an inclusive county."""
     counties = evidence.counties
-    listed = (
-        counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
-    )
+    listed = counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
     return evidence.grid.cells["county_id"].loc[contest.cell_id].isin(listed).to_numpy()
 
 
