@@ -84,7 +84,8 @@ def _county_labeller(raster: "rasterio.DatasetReader", counties: gpd.GeoDataFram
     shapes = [(shape, number) for number, shape in reversed(list(enumerate(shapes_here)))]
 
     def label(band: Band) -> np.ndarray:
-        place = raster.transform * raster.transform.translation(0, band.row)
+        a, b, c, d, e, f = raster.transform[:6]
+        place = rasterio.Affine(a, b, c + b * band.row, d, e, f + e * band.row)
         shape = band.people.shape
         labels: np.ndarray = rasterio.features.rasterize(
             shapes, shape, fill=-1, transform=place, dtype="int32"

@@ -50,8 +50,9 @@ def _polygons(shapes: np.ndarray, result: Typed, spec: TableInput) -> tuple[np.n
     if faults:
         return shapes, faults, 0
     broken = ~shapely.is_valid(shapes)
-    mended = np.where(broken, shapely.make_valid(shapes, method="structure"), shapes)
-    mended = _without_lines(mended)
+    # The structure of the rings tells what the polygon was meant to be; what collapses to a line is dropped.
+    repaired = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
+    mended = np.where(broken, repaired, shapes)
     mended = shapely.transform(mended, _shift(spec.datum))
     for i in np.flatnonzero(shapely.area(mended) <= 0.0):
         faults.append(Fault(spec.path, result.places[i], "geometry", "a polygon without area", "a polygon"))
@@ -71,21 +72,6 @@ def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: s
         expected = "longitude and latitude in degrees, not across the antimeridian"
         faults.append(Fault(name, result.places[i], "geometry", found, expected))
     return faults
-
-
-def _without_lines(shapes: np.ndarray) -> np.ndarray:
-    """Drop the points and lines that a repair may leave beside the polygons."""
-    parts, owner = shapely.get_parts(shapes, return_index=True)
-    inner, again = shapely.get_parts(parts, return_index=True)
-    flat = shapely.get_type_id(inner) == 3  # noqa: PLR2004 - GEOS's number of a polygon
-    owners = owner[again[flat]]
-    grouped = shapely.multipolygons(
-        inner[flat], indices=owners, out=np.full(len(shapes), shapely.MultiPolygon())
-    )
-    single = np.bincount(owners, minlength=len(shapes)) == 1
-    first = np.searchsorted(owners, np.flatnonzero(single))
-    grouped[single] = inner[flat][first]
-    return np.asarray(grouped)
 
 
 def _shift(datum: Datum) -> Callable[[np.ndarray], np.ndarray]:

@@ -20,7 +20,7 @@ from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.text_tables import UnreadableError, bytes_of, first_line
-from siteplanner.layers.typed import LOCAL_ZONE
+from siteplanner.layers.typed import LAT_MAX, LOCAL_ZONE
 from siteplanner.scenario import FootfallInput
 from siteplanner.tables import FOOTFALL, FOOTFALL_BANDS
 
@@ -34,6 +34,9 @@ WEEKDAY_DAY = FOOTFALL_BANDS.index("footfall_weekday_day")
 # 1 January 1970 was a Thursday, day 3 of a week that starts on Monday.
 EPOCH_WEEKDAY = 3
 SATURDAY = 5
+
+# Latitudes beyond the Earth in more than this share of the rows mean swapped columns.
+SWAPPED_SHARE_MIN = 0.5
 
 POINT_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -75,6 +78,9 @@ def check_footfall(spec: FootfallInput, folder: Path, bounds: Bounds | None) -> 
     where = find_place(spec.path, folder)
     source = FootfallSource(str(where), spec.kind, spec.datum, dict(spec.columns))
     if spec.kind == "raster":
+        if spec.datum != "wgs84":
+            wrong = Fault(spec.path, "", "datum", f'"{spec.datum}"', "wgs84: a raster cannot be shifted")
+            return CheckedFootfall(None, (wrong,), (), files)
         faults = check_raster(next(iter(files.values())), spec.path, bounds)
         notes: tuple[tuple[str, ...], ...] = (("absent_column", "footfall", "time"),)
     else:
@@ -250,7 +256,7 @@ def _shown(value: pa.Scalar) -> str:
 def _coordinates(batch: pa.Table, places: _Places) -> tuple[np.ndarray, np.ndarray, list[Fault]]:
     lon, faults = _numbers(batch, "lon", places)
     lat, more = _numbers(batch, "lat", places)
-    if faults and len(lat) and np.mean((np.abs(lat) > 85.0) & (np.abs(lon) <= 85.0)) > 0.5:  # noqa: PLR2004 - as in tables
+    if len(lat) and np.mean((np.abs(lat) > LAT_MAX) & (np.abs(lon) <= LAT_MAX)) > SWAPPED_SHARE_MIN:
         return (
             lon,
             lat,

@@ -36,6 +36,9 @@ def read_points(
     result, text = read
     frame = filled(_with_coordinates(result.frame, text), table)
     faults = _swap_faults(frame, text, spec.path)
+    if faults:
+        # One line says it for all rows.
+        findings.faults[:] = [f for f in findings.faults if (f.file, f.column) != (spec.path, "lat")]
     located = np.isfinite(frame["lon"].to_numpy(dtype=float)) & np.isfinite(
         frame["lat"].to_numpy(dtype=float)
     )

@@ -144,6 +144,8 @@ def _fault(detail: Any, origin: Mapping[str, str], name: str) -> Fault:  # noqa:
         found, expected = "a key that has no meaning", _known_keys(keys)
     elif detail["type"] == "missing":
         expected = "a value; the key is required"
+    elif detail["type"] in {"model_type", "dict_type", "model_attributes_type"}:
+        expected = f"a section, [{'.'.join(keys)}]"
     elif expected.startswith("Input should be "):
         expected = expected.removeprefix("Input should be ")
     return Fault(file, f"key {'.'.join(keys)}" if keys else "", "", found, expected)

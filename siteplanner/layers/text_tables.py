@@ -45,6 +45,8 @@ class TextTable:
         Whether dates may stand as spreadsheet serial numbers.
     geometry
         Geometry of each row, WGS 84; None for a file without.
+    broken
+        Rows that are left out because their fields do not fit the header.
     """
 
     frame: pd.DataFrame
@@ -52,6 +54,7 @@ class TextTable:
     numbers: np.ndarray
     excel: bool = False
     geometry: np.ndarray | None = None
+    broken: tuple["UnreadableError", ...] = ()
 
 
 class UnreadableError(Exception):
@@ -183,15 +186,15 @@ def _table_of(rows: Iterable[tuple[int, Sequence[str]]], places: str, *, excel: 
     numbers: list[int] = []
     values: list[Sequence[str]] = []
     header: list[str] | None = None
+    broken: list[UnreadableError] = []
     for number, row in rows:
         if not any(field.strip() for field in row):
             continue
         if header is None:
             header = _header(row, f"{places} {number}")
         elif len(row) != len(header):
-            raise UnreadableError(
-                f"{places} {number}", f"{len(row)} fields", f"{len(header)} fields, as in the header"
-            )
+            wanted = f"{len(header)} fields, as in the header"
+            broken.append(UnreadableError(f"{places} {number}", f"{len(row)} fields", wanted))
         else:
             numbers.append(number)
             values.append(row)
@@ -199,7 +202,8 @@ def _table_of(rows: Iterable[tuple[int, Sequence[str]]], places: str, *, excel: 
         raise UnreadableError("", "no header and no rows", "a header and rows")
     columns = list(zip(*values, strict=True)) if values else [()] * len(header)
     named = {name: list(column) for name, column in zip(header, columns, strict=True) if name}
-    return TextTable(pd.DataFrame(named, dtype=str), places, np.asarray(numbers, dtype=np.int64), excel)
+    frame = pd.DataFrame(named, dtype=str)
+    return TextTable(frame, places, np.asarray(numbers, dtype=np.int64), excel, broken=tuple(broken))
 
 
 def _header(row: Sequence[str], place: str) -> list[str]:

@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,7 @@ def rename(
             )
         )
     frame = pd.DataFrame(chosen, index=text.frame.index)
-    return TextTable(frame, text.places, text.numbers, text.excel, text.geometry), faults
+    return replace(text, frame=frame), faults
 
 
 def typed(text: TextTable, table: Table, name: str) -> Typed:
