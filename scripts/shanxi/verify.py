@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
@@ -80,8 +79,3 @@ def densities(model: np.ndarray, lattice: Lattice) -> list[tuple[str, float]]:
             float(people[people > 10000 * area].sum() / people.sum()),
         ),
     ]
-
-
-def read_counties_frame(out: Path) -> gpd.GeoDataFrame:
-    """Read the committed counties."""
-    return read_counties(out / "counties.geojson")
