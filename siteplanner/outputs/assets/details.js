@@ -112,7 +112,7 @@
       el("p", {}, place(app, site)),
       move && el("p", { class: "actions" },
         el("button", { type: "button", onclick: () => app.openMove(move) }, words.t("receives", { no: move.seq }))),
-      refused && el("p", { class: "stays" }, words.of("reasons", refused.reason),
+      refused && el("p", { class: "stays" }, words.of("rejections", refused.reason),
         refused.rule && " · " + words.of("rules", refused.rule)),
       table([
         ["ID", site.id], [words.t("destination_type"), words.t("type_" + site.destination_type)],

@@ -194,8 +194,9 @@
       sp.overlaySwitch(app, words.t("group_around"), groups.around));
     const tabs = sp.tabs(app, { moves: sp.moveList(app), layers, summary: sp.summary(app) });
     app.details = el("div", { class: "details", hidden: true, "aria-live": "polite" });
-    app.main = el("div", { class: "main" }, sp.search(app, searchEntries(app)), tabs.list, tabs.stack);
-    app.panel = el("aside", { class: "panel", "aria-label": words.t("panel") }, fold, sp.header(app), app.main, app.details);
+    app.main = el("div", { class: "main" }, tabs.list, tabs.stack);
+    app.panel = el("aside", { class: "panel", "aria-label": words.t("panel") }, fold, sp.header(app),
+      sp.search(app, searchEntries(app)), app.main, app.details);
     app.legend = el("div", { class: "legend", hidden: true });
     app.readout = el("div", { class: "readout", hidden: true });
     tabs.open("moves");

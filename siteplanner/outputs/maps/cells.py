@@ -90,7 +90,7 @@ def coverage_change(plan: Plan) -> np.ndarray:
 
 
 def class_breaks(values: np.ndarray, low: float) -> list[float]:
-    """Return rounded class breaks of the values that are shown: rising, one digit of 1, 1.5, 2, 3, 5, 7."""
+    """Return rounded class breaks of the values that are shown: rising, one digit, or 1.5."""
     shown = values[values >= low]
     if not len(shown):
         return []
@@ -100,7 +100,7 @@ def class_breaks(values: np.ndarray, low: float) -> list[float]:
 
 def _rounded(value: float) -> float:
     power = 10.0 ** np.floor(np.log10(value))
-    digits = np.array([1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0])
+    digits = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0])
     return float(round(digits[np.abs(digits - value / power).argmin()] * power, 6))
 
 
