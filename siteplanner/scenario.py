@@ -125,7 +125,9 @@ class DemandSettings(Section):
         default=0.3, description="share of those that went online (D§3.1 [A])"
     )
     aged_60_factor: Positive = Field(
-        default=1.5, le=10.0, description="visits of a person aged 60+ against the mean person; no source"
+        default=1.5,
+        le=10.0,
+        description="visits of a person aged 60+ against a younger one, their total unchanged; no source",
     )
     deposits_per_person_cny: Positive = Field(
         default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"
@@ -253,6 +255,14 @@ class ScoreSettings(Section):
     attract_cost: NonNegative = 0.10
     attract_inclusive: NonNegative = 0.10
     attract_synergy: NonNegative = 0.05
+
+    @model_validator(mode="after")
+    def _something_weighs(self) -> "ScoreSettings":
+        for kind in ("release", "attract"):
+            if not any(value for name, value in self if name.startswith(f"{kind}_")):
+                msg = f"at least one weight of {kind} must be above 0"
+                raise ValueError(msg)
+        return self
 
 
 class RelocationSettings(Section):

@@ -263,9 +263,9 @@ OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first
 ACCESS = Table("access", "cell_id", "service within reach, by cell", (
     Column("minutes_own", "float", "min", "to the nearest own outlet; infinite when none is within reach", 0),
     Column("minutes_any", "float", "min", "to the nearest outlet of any bank", 0),
-    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents", 0),
-    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents", 0),
-    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents", 0),
+    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents and people moved in", 0),
+    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents and people moved in", 0),
+    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents and people moved in", 0),
 ))  # fmt: skip
 
 MARKET_CELLS = Table("market_cells", "cell_id", "shares of the market, by cell", (
@@ -358,6 +358,7 @@ MOVES = Table("moves", "seq", "the relocations in the order of the plan", (
     Column("branch_id", "text", "", "branch that moves"),
     Column("site_id", "text", "", "where it goes"),
     Column("distance_km", "float", "km", "great-circle distance", 0),
+    Column("worth", "float", "1/day", "worth of the pair when all moves are done: what the site adds less what the branch would"),
     Column("pair_score", "float", "0-100", "score of the pair", 0, 100.000001),
     *(Column(f"part_{part}", "float", "0-100", f"points for {part}", 0, 100) for part in PAIR_PARTS),
 ))  # fmt: skip
@@ -386,6 +387,7 @@ DESTINATIONS = Table("destinations", "site_id", "what stands at each destination
     Column("staff", "int", "1", "staff", 0),
     Column("area_m2", "float", "m2", "floor area", 0),
     Column("hours_per_week", "float", "h", "opening hours a week", 0, 168),
+    Column("staff_surplus", "int", "1", "staff of the old place that the new one does not need", 0),
     Column("opex_wan", "float", "10,000 CNY/year", "running cost", 0),
     Column("capex_wan", "float", "10,000 CNY", "fit-out and equipment", 0),
     Column("visits_per_day", "float", "1/day", "predicted visits with this format", 0),
@@ -413,6 +415,7 @@ LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("lost_high_wan", "float", "10,000 CNY", "the same with largest loss", 0),
     Column("net_wan", "float", "10,000 CNY", "gross gain - cannibalised - lost"),
     Column("retention", "float", "1", "share of the old place's deposits kept after two years", 0, 1),
+    Column("retention_choice", "float", "1", "share of the old place's visits that own outlets keep by the choice model with inertia", 0, 1.000001),
     Column("extra_km", "float", "km", "customer-weighted extra distance to the best remaining own outlet", 0),
     Column("volume_effect_wan", "float", "10,000 CNY/year", "margin and fees of the net volume, year 5"),
     Column("cost_effect_wan", "float", "10,000 CNY/year", "running cost saved"),

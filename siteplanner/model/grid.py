@@ -5,9 +5,22 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
+from numba import njit
 
 from siteplanner import tables
 from siteplanner.scenario import GridSettings
+
+# WGS 84 (NIMA TR8350.2): semi-major axis in metres and first eccentricity.
+WGS84_A_M = 6_378_137.0
+WGS84_E2 = 6.694_379_990_141_316e-3
+WGS84_E = WGS84_E2**0.5
+
+# A straight line in degrees bends in the plane; pieces of this length stay within 0.1 m of it.
+SEGMENT_DEG = 0.02
+
+# Newton steps after the sine of the latitude; three reach the last bit below 85 degrees, one is spare.
+NEWTON_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +58,197 @@ class Grid:
 
 
 def make_grid(counties: gpd.GeoDataFrame, settings: GridSettings) -> Grid:
-    """Cover the counties with cells; every cell that touches the region belongs to it."""
-    raise NotImplementedError
+    """Cover the counties with cells; every cell that touches the region belongs to it.
+
+    A cell belongs to the county of its centre; where counties overlap, to the smallest ``county_id``. A cell
+    whose centre lies in no county belongs to the county whose boundary inside the cell is nearest to it.
+
+    Parameters
+    ----------
+    counties
+        Polygons in WGS 84 degrees, index ``county_id``.
+    """
+    ordered = counties.sort_index()
+    polygons = ordered.geometry.to_numpy()
+    lattice = _lay_lattice(ordered.total_bounds, settings.cell_m)
+    owner = _owner_of_centres(lattice, polygons)
+    nearest = _owner_of_borders(lattice, polygons)
+    owner = np.where(owner < 0, nearest, owner)
+    ids = np.flatnonzero(owner >= 0)
+    rows, cols = np.divmod(ids, lattice.n_cols)
+    lons, lats = centre_lines(lattice)
+    cells = pd.DataFrame(
+        {
+            "row": rows.astype(np.int32),
+            "col": cols.astype(np.int32),
+            "lon": lons[cols],
+            "lat": lats[rows],
+            "county_id": ordered.index.astype("str").take(owner[ids]),
+        },
+        index=pd.Index(ids.astype(np.int64), name="cell_id"),
+    )
+    return Grid(lattice, cells)
 
 
 def to_plane(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project WGS 84 degrees to the lattice's plane, m (closed form of the ellipsoidal projection)."""
-    raise NotImplementedError
+    """Project WGS 84 degrees to the lattice's plane, m.
+
+    Closed form of the ellipsoidal projection: Snyder 1987, "Map projections: a working manual", equations
+    10-13 to 10-15 and 3-12.
+    """
+    scale = _scale(lattice.standard_parallel_deg)
+    x_m = WGS84_A_M * scale * np.radians(lon)
+    y_m = WGS84_A_M * _authalic_q(np.sin(np.radians(lat))) / (2.0 * scale)
+    return x_m, y_m
 
 
 def to_lonlat(lattice: Lattice, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse of `to_plane`, degrees."""
-    raise NotImplementedError
+    """Inverse of `to_plane`, degrees; the latitude by Newton's method (Snyder 1987, eq. 3-16)."""
+    scale = _scale(lattice.standard_parallel_deg)
+    lon = np.degrees(np.asarray(x_m, dtype=float) / (WGS84_A_M * scale))
+    q = 2.0 * scale * np.asarray(y_m, dtype=float) / WGS84_A_M
+    phi = np.arcsin(np.clip(q / 2.0, -1.0, 1.0))
+    for _ in range(NEWTON_STEPS):
+        sin = np.sin(phi)
+        slope = 2.0 * (1.0 - WGS84_E2) * np.cos(phi) / (1.0 - WGS84_E2 * sin**2) ** 2
+        phi = phi + (q - _authalic_q(sin)) / slope
+    return lon, np.degrees(phi)
+
+
+def centre_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the longitudes of the columns' centres and the latitudes of the rows' centres, degrees."""
+    x_m = lattice.x0_m + (np.arange(lattice.n_cols) + 0.5) * lattice.cell_m
+    y_m = lattice.y0_m + (np.arange(lattice.n_rows) + 0.5) * lattice.cell_m
+    return to_lonlat(lattice, x_m, np.zeros(0))[0], to_lonlat(lattice, np.zeros(0), y_m)[1]
+
+
+def edge_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the longitudes of the edges of columns and the latitudes of the edges of rows, degrees."""
+    x_m = lattice.x0_m + np.arange(lattice.n_cols + 1) * lattice.cell_m
+    y_m = lattice.y0_m + np.arange(lattice.n_rows + 1) * lattice.cell_m
+    return to_lonlat(lattice, x_m, np.zeros(0))[0], to_lonlat(lattice, np.zeros(0), y_m)[1]
 
 
 def cell_ids(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Return the cell of each point, int64; -1 for points in no cell of the grid."""
-    raise NotImplementedError
+    """Return the cell of each point, int64; -1 for points in no cell of the grid.
+
+    A point on the edge of two cells belongs to the northern or eastern one.
+    """
+    lattice = grid.lattice
+    x_m, y_m = to_plane(lattice, np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    col = np.floor((x_m - lattice.x0_m) / lattice.cell_m)
+    row = np.floor((y_m - lattice.y0_m) / lattice.cell_m)
+    # Comparisons with NaN are false: a point without coordinates is in no cell.
+    on_lattice = (col >= 0) & (col < lattice.n_cols) & (row >= 0) & (row < lattice.n_rows)
+    wanted = np.where(on_lattice, row * lattice.n_cols + col, -1.0).astype(np.int64)
+    known = grid.cells.index.to_numpy()
+    if known.size == 0:
+        return np.full(wanted.shape, -1, dtype=np.int64)
+    found = known[np.searchsorted(known, wanted).clip(max=known.size - 1)] == wanted
+    return np.where(found, wanted, -1)
+
+
+def _scale(standard_parallel_deg: float) -> float:
+    phi = np.radians(standard_parallel_deg)
+    return float(np.cos(phi) / np.sqrt(1.0 - WGS84_E2 * np.sin(phi) ** 2))
+
+
+def _authalic_q(sin: np.ndarray) -> np.ndarray:
+    e_sin = WGS84_E * sin
+    return np.asarray((1.0 - WGS84_E2) * (sin / (1.0 - e_sin**2) + np.arctanh(e_sin) / WGS84_E))
+
+
+def _lay_lattice(bounds: np.ndarray, cell_m: float) -> Lattice:
+    west, south, east, north = (float(value) for value in bounds)
+    # A round latitude keeps the lattice where it is when a border is surveyed anew.
+    parallel = round((south + north) / 2.0, 1)
+    plane = Lattice(cell_m, parallel, 0.0, 0.0, 0, 0)
+    x_m, y_m = to_plane(plane, np.array([west, east]), np.array([south, north]))
+    first_col, last_col = (int(value) for value in np.floor(x_m / cell_m))
+    first_row, last_row = (int(value) for value in np.floor(y_m / cell_m))
+    return Lattice(
+        cell_m,
+        parallel,
+        first_col * cell_m,
+        first_row * cell_m,
+        last_row - first_row + 1,
+        last_col - first_col + 1,
+    )
+
+
+def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
+    """Return for every cell of the lattice the first polygon that contains its centre; -1 for none."""
+    lons, lats = centre_lines(lattice)
+    owner = np.full((lattice.n_rows, lattice.n_cols), -1, dtype=np.int32)
+    for number, polygon in enumerate(polygons):
+        west, south, east, north = polygon.bounds
+        cols = slice(*np.searchsorted(lons, [west, east]))
+        rows = slice(*np.searchsorted(lats, [south, north]))
+        free = owner[rows, cols] < 0
+        lon, lat = np.meshgrid(lons[cols], lats[rows])
+        shapely.prepare(polygon)
+        inside = np.zeros(free.shape, dtype=bool)
+        inside[free] = shapely.contains_xy(polygon, lon[free], lat[free])
+        owner[rows, cols][inside] = number
+    return owner.ravel()
+
+
+def _owner_of_borders(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
+    """Return for every cell the polygon whose boundary inside it is nearest to its centre; -1 for none."""
+    rings, polygon_of_ring = shapely.get_rings(shapely.segmentize(polygons, SEGMENT_DEG), return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    x_m, y_m = to_plane(lattice, points[:, 0], points[:, 1])
+    u = np.clip((x_m - lattice.x0_m) / lattice.cell_m, 0.0, np.nextafter(lattice.n_cols, 0))
+    v = np.clip((y_m - lattice.y0_m) / lattice.cell_m, 0.0, np.nextafter(lattice.n_rows, 0))
+    size = lattice.n_rows * lattice.n_cols
+    nearest = np.full(size, -1, dtype=np.int32)
+    _walk_borders(u, v, ring, polygon_of_ring, lattice.n_cols, (nearest, np.full(size, np.inf)))
+    return nearest
+
+
+@njit(cache=True)
+def _walk_borders(
+    u: np.ndarray,
+    v: np.ndarray,
+    ring: np.ndarray,
+    polygon_of_ring: np.ndarray,
+    n_cols: int,
+    result: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Visit every cell that a boundary crosses (Amanatides & Woo 1987) and keep the nearest piece."""
+    nearest, best = result
+    for i in range(u.size - 1):
+        if ring[i] != ring[i + 1]:
+            continue
+        du, dv = u[i + 1] - u[i], v[i + 1] - v[i]
+        col, row = int(u[i]), int(v[i])
+        last_col, last_row = int(u[i + 1]), int(v[i + 1])
+        t = 0.0
+        for _ in range(abs(last_col - col) + abs(last_row - row) + 1):
+            t_col = ((col + (du > 0)) - u[i]) / du if col != last_col else np.inf
+            t_row = ((row + (dv > 0)) - v[i]) / dv if row != last_row else np.inf
+            t_next = min(t_col, t_row, 1.0)
+            cell = row * n_cols + col
+            distance = _centre_distance2((u[i] - col - 0.5, v[i] - row - 0.5), (du, dv), (t, t_next))
+            # Polygons come in ascending order, so an equal distance leaves the smallest county_id.
+            if distance < best[cell]:
+                best[cell] = distance
+                nearest[cell] = polygon_of_ring[ring[i]]
+            if t_col <= t_row:
+                col += 1 if du > 0 else -1
+            else:
+                row += 1 if dv > 0 else -1
+            t = t_next
+
+
+@njit(cache=True)
+def _centre_distance2(
+    start: tuple[float, float], step: tuple[float, float], span: tuple[float, float]
+) -> float:
+    """Squared distance from the origin to the points start + t step for t in span."""
+    length2 = step[0] ** 2 + step[1] ** 2
+    t = span[0]
+    if length2 > 0.0:
+        t = -(start[0] * step[0] + start[1] * step[1]) / length2
+        t = min(max(t, span[0]), span[1])
+    return (start[0] + t * step[0]) ** 2 + (start[1] + t * step[1]) ** 2
