@@ -210,14 +210,18 @@ INPUT_TABLES = (BRANCHES, COUNTIES, COMPETITORS, DEVELOPMENTS, TOWNSHIPS, SITES,
 PLACED = (
     Column("county_id", "text", "", "county in which it lies"),
     Column("prefecture", "text", "", "prefecture of that county"),
-    Column("township_id", "text", "", "nearest township seat of that county; empty without a townships layer"),
+    Column(
+        "township_id", "text", "", "nearest township seat of that county; empty without a townships layer"
+    ),
     Column("tier", "text", "", "legal tier", values=TIERS),
 )
 
 # --- steps: what passes from room to room --------------------------------------------------------------------
 
 FOOTFALL_BANDS = tuple(
-    f"footfall_{day}_{band}" for day in ("weekday", "weekend") for band in ("night", "morning", "day", "evening")
+    f"footfall_{day}_{band}"
+    for day in ("weekday", "weekend")
+    for band in ("night", "morning", "day", "evening")
 )
 
 CELLS = Table("cells", "cell_id", "lattice cells of the region, sorted by id", (

@@ -14,7 +14,7 @@ from siteplanner.layers.footfall import check_footfall
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
 from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
-from siteplanner.layers.rasters import check_raster
+from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
 from siteplanner.scenario import Inputs, RuleSettings, Scenario
 
@@ -58,7 +58,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         )
     }
     tickets = _read_tickets(inputs, points["branches"], findings)
-    bounds = None if counties is None else tuple(float(edge) for edge in counties.total_bounds)
+    bounds = None if counties is None else _bounds_of(counties)
     population, earlier, aged_60 = (
         _read_raster(name, year, bounds, findings)
         for name, year in (
@@ -86,6 +86,11 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
     ), ()
 
 
+def _bounds_of(counties: gpd.GeoDataFrame) -> Bounds:
+    west, south, east, north = (float(edge) for edge in counties.total_bounds)
+    return west, south, east, north
+
+
 def _place_all(
     points: dict[str, pd.DataFrame], counties: gpd.GeoDataFrame, rules: RuleSettings, findings: Findings
 ) -> dict[str, pd.DataFrame]:
@@ -108,7 +113,7 @@ def _read_tickets(inputs: Inputs, branches: pd.DataFrame, findings: Findings) ->
 
 
 def _read_raster(
-    name: str | None, year: int | None, bounds: tuple[float, ...] | None, findings: Findings
+    name: str | None, year: int | None, bounds: Bounds | None, findings: Findings
 ) -> RasterSource | None:
     if name is None or year is None:
         return None
@@ -122,9 +127,7 @@ def _read_raster(
     return None if faults else RasterSource(str(path), year)
 
 
-def _read_footfall(
-    inputs: Inputs, bounds: tuple[float, ...] | None, findings: Findings
-) -> FootfallSource | None:
+def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:
     if inputs.footfall is None:
         return None
     checked = check_footfall(inputs.footfall, findings.folder, bounds)
