@@ -43,7 +43,7 @@ def data_dictionary(language: Language) -> str:
 
 def _section(table: tables.Table, rows: pd.DataFrame, language: Language) -> list[str]:
     title = word("sheets", table.name, language)
-    key = label("report.dictionary_key", language, key=f"`{table.key}`") if table.key else ""
+    key = label("report.dictionary_key", language, name=f"`{table.key}`") if table.key else ""
     meaning = f"{table.meaning}. " if language == "en" else ""
     shown = [name for name in _COLUMNS[1:] if name != "absent" or rows["absent"].any()]
     lines = [f"### {title} · `{table.name}`", "", f"{meaning}{key}".strip(), ""]
@@ -67,7 +67,7 @@ def _row(table: tables.Table, column: tables.Column, language: Language) -> tupl
 
 
 def _range(column: tables.Column) -> str:
-    if column.values:
+    if column.values:  # noqa: PD011 - our own record, no frame
         return ", ".join(column.values)
     low = "" if column.low is None else f"{column.low:g}"
     high = "" if column.high is None else f"{column.high:g}"

@@ -1,6 +1,7 @@
 """The data files: moves.csv, cells.parquet and the manifest that vouches for all the others."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -29,24 +30,25 @@ _ADDITIVE = frozenset({"residents", "residents_earlier", "aged_60", "work", "lei
 _ADDITIVE_STEMS = ("pipeline_households", "visits_per_day", "potential_wan", "gap", "lon", "lat")
 
 
-def clean_text(value: Any) -> Any:
+def clean_text(value: object) -> object:
     """Replace characters that no reader can see by U+FFFD; other values unchanged."""
     return _UNSEEN.sub(_REPLACEMENT, value) if isinstance(value, str) else value
 
 
-def csv_text(value: Any) -> Any:
+def csv_text(value: object) -> object:
     """Make a text safe for a spreadsheet that opens CSV: a leading apostrophe stops a formula."""
     if not isinstance(value, str):
         return value
     # The start is looked at before cleaning, so that a TAB or CR in front is marked as well.
     mark = "'" if value.startswith(_FORMULA_STARTS) else ""
-    return mark + clean_text(value)
+    return f"{mark}{clean_text(value)}"
 
 
-def plain_text(value: Any) -> Any:
+def plain_text(value: object) -> object:
     """Undo the leading apostrophe of `csv_text`."""
-    guarded = isinstance(value, str) and value.startswith("'") and value[1:].startswith(_FORMULA_STARTS)
-    return value[1:] if guarded else value
+    if not isinstance(value, str):
+        return value
+    return value[1:] if value.startswith("'") and value[1:].startswith(_FORMULA_STARTS) else value
 
 
 def write_moves_csv(plan: Plan, path: Path, language: Language) -> int:
@@ -57,7 +59,8 @@ def write_moves_csv(plan: Plan, path: Path, language: Language) -> int:
     """
     rows = move_rows(plan)
     said = in_words(rows[["format_reason", "reason_1", "reason_2", "reason_3"]], language)
-    rows = rows.assign(**dict(said.items()), data_gaps=gaps_in_words(rows["data_gaps"], language))
+    gaps = gaps_in_words(rows["data_gaps"], language)
+    rows = rows.assign(**{str(name): said[name] for name in said}, data_gaps=gaps)
     text = rows.select_dtypes(include=["object", "str"]).columns
     rows = rows.assign(**{name: rows[name].map(csv_text) for name in text})
     rows.to_csv(
@@ -160,9 +163,11 @@ def write_manifest(
             "gap": _number(proof.gap),
             "gain_gap": _number(proof.gain_gap),
         },
-        "calibration": {"visits": _number(plan.market.level), "deposits": _number(plan.market.level_deposits)},
-        "kpis": {str(kpi): {"before": _number(row["before"]), "after": _number(row["after"]), "unit": row["unit"]}
-                 for kpi, row in plan.ledger.kpis.iterrows()},
+        "calibration": {
+            "visits": _number(plan.market.level),
+            "deposits": _number(plan.market.level_deposits),
+        },
+        "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),
         "warnings": [{"note": list(note), "text": text} for note, text in note_texts(plan, language)],
         "files": files,
@@ -172,7 +177,7 @@ def write_manifest(
             "solver_seconds": round(proof.seconds, 3),
             "solver_iterations": proof.iterations,
         },
-    }  # fmt: skip
+    }
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
     return manifest
@@ -181,18 +186,24 @@ def write_manifest(
 def conservation(table: pd.DataFrame) -> dict[str, Any]:
     """Sum people in and out by layer, with every county below it."""
     result: dict[str, Any] = {}
-    for layer, rows in table.groupby("layer", sort=True):
-        rows = rows.sort_values("county_id")
-        people_in, people_out = float(rows["count_in"].sum()), float(rows["count_out"].sum())
+    for layer, rows in table.sort_values("county_id").groupby("layer", sort=True):
+        # fsum: the same total whatever the order of the rows.
+        people_in, people_out = math.fsum(rows["count_in"]), math.fsum(rows["count_out"])
+        counties = zip(rows["county_id"], rows["count_in"], rows["count_out"], strict=True)
         result[str(layer)] = {
             "in": people_in,
             "out": people_out,
             "relative_difference": abs(people_in - people_out) / people_in if people_in else 0.0,
-            "counties": {
-                str(row.county_id): [float(row.count_in), float(row.count_out)] for row in rows.itertuples()
-            },
+            "counties": {str(county): [float(given), float(kept)] for county, given, kept in counties},
         }
     return result
+
+
+def _kpis(table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(kpi): {"before": _number(row["before"]), "after": _number(row["after"]), "unit": row["unit"]}
+        for kpi, row in table.iterrows()
+    }
 
 
 def _rows_of(name: str, rows: dict[str, int]) -> dict[str, int]:

@@ -55,7 +55,7 @@ def frame_around(bounds: Iterable[float], height: float, widest: float) -> Frame
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What a map shows: tables with geometry or ``lon``, ``lat``; arrows as ``from_lon`` … ``to_lat`` by number."""
+    """What a map shows: tables with geometry, points by ``lon, lat``, arrows by ``from_lon`` … ``to_lat``."""
 
     counties: gpd.GeoDataFrame
     zones: gpd.GeoDataFrame
@@ -116,7 +116,7 @@ def _path(shapes: gpd.GeoSeries, frame: Frame, window: shapely.Geometry) -> str:
     polygons = [
         part for part in shapely.get_parts(rough) if part.geom_type == "Polygon" and part.area >= least
     ]
-    rings = shapely.get_rings(np.array(polygons, dtype=object)) if polygons else []
+    rings: Any = shapely.get_rings(np.array(polygons, dtype=object)) if polygons else []
     return "".join(_ring(frame.place(shapely.get_coordinates(ring))) for ring in rings)
 
 
@@ -131,7 +131,7 @@ def _names(scene: Scene, frame: Frame) -> Markup:
     result = Markup("")
     for name, shape in zip(scene.counties["name"], scene.counties.geometry, strict=True):
         inside = shapely.intersection(shapely.make_valid(shape), window)
-        if inside.is_empty or inside.area < 0.02 * window.area:  # noqa: PLR2004 - too small to hold its name
+        if inside.is_empty or inside.area < 0.02 * window.area:
             continue
         x, y = frame.place(shapely.get_coordinates(inside.representative_point()))[0]
         result += Markup('<text x="{:.1f}" y="{:.1f}" class="place">{}</text>').format(x, y, name)
@@ -168,7 +168,7 @@ def _arrow(seq: str, ends: np.ndarray, width: float, *, numbered: bool) -> Marku
     aside = np.array([along[1], -along[0]]) * _BEND
     middle = (start + end) / 2 + aside
     heading = (end - middle) / (np.hypot(*(end - middle)) or 1.0)
-    size = min(4.2 * width, 0.6 * length)
+    size = min(5.5 * width, 0.6 * length)
     neck = end - heading * size * 0.8
     left, right = (
         end - heading * size + side * np.array([-heading[1], heading[0]]) * size * 0.42 for side in (1, -1)
@@ -178,7 +178,8 @@ def _arrow(seq: str, ends: np.ndarray, width: float, *, numbered: bool) -> Marku
     drawn = Markup(
         '<path d="{c}" fill="none" stroke="{paper}" stroke-width="{edge:.1f}" stroke-opacity=".85"/>'
         '<path d="{c}" fill="none" stroke="{ink}" stroke-width="{w:.1f}"/><path d="{h}" fill="{ink}"/>'
-        '<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill="{paper}" stroke="{leave}" stroke-width="{w:.1f}"/>'
+        '<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}" fill="{paper}"'
+        ' stroke="{leave}" stroke-width="{w:.1f}"/>'
     ).format(
         c=curve, h=head, paper=PAPER, edge=width + 2, ink=ACCENT, w=width, x=start[0], y=start[1],
         r=width * 1.6, leave=LEAVING,
@@ -194,9 +195,11 @@ def _arrow(seq: str, ends: np.ndarray, width: float, *, numbered: bool) -> Marku
 
 def _box(frame: Frame, box: Frame) -> Markup:
     corners = frame.place(np.array([[box.west, box.north], [box.east, box.south]]))
-    (x, y), (right, bottom) = corners
+    edges = np.clip(corners, 1, [frame.width - 1, frame.height - 1])
+    (x, y), (right, bottom) = edges
     return Markup(
-        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="none" stroke="{}" stroke-width="1.2"/>'
+        '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"'
+        ' fill="none" stroke="{}" stroke-width="1.2"/>'
     ).format(x, y, right - x, bottom - y, INK)
 
 
@@ -220,7 +223,8 @@ def bars(before: float, after: float, words: str) -> Markup:
     lengths = (abs(before) / most * width, abs(after) / most * width)
     return Markup(
         '<svg viewBox="0 0 {w} 14" width="{w}" height="14" role="img" aria-label="{words}">'
-        '<rect y="1" width="{a:.1f}" height="{t}" fill="{old}"/><rect y="8" width="{b:.1f}" height="{t}" fill="{new}"/></svg>'
+        '<rect y="1" width="{a:.1f}" height="{t}" fill="{old}"/>'
+        '<rect y="8" width="{b:.1f}" height="{t}" fill="{new}"/></svg>'
     ).format(w=width, words=words, a=lengths[0], b=lengths[1], t=thick, old="#aab4bf", new=ACCENT)
 
 
@@ -232,11 +236,12 @@ def dumbbell(before: float, after: float, words: str) -> Markup:
     return Markup(
         '<svg viewBox="0 0 100 12" width="100" height="12" role="img" aria-label="{words}">'
         '<path d="M5 6H95" stroke="{line}"/><path d="M{a:.1f} 6H{b:.1f}" stroke="{ink}" stroke-width="2"/>'
-        '<circle cx="{a:.1f}" cy="6" r="3" fill="{paper}" stroke="{muted}"/><circle cx="{b:.1f}" cy="6" r="3.4" fill="{ink}"/></svg>'
+        '<circle cx="{a:.1f}" cy="6" r="3" fill="{paper}" stroke="{muted}"/>'
+        '<circle cx="{b:.1f}" cy="6" r="3.4" fill="{ink}"/></svg>'
     ).format(words=words, line=LINE, a=a, b=b, ink=ACCENT, paper=PAPER, muted=MUTED)
 
 
-def swatches(items: Iterable[tuple[str, Any]]) -> Markup:
+def swatches(items: Iterable[tuple[str, str]]) -> Markup:
     """Draw a legend of colours and words."""
     return Markup("").join(
         Markup('<span class="swatch"><i style="background:{}"></i>{}</span>').format(colour, escape(words))

@@ -24,8 +24,8 @@ _WGS84 = 4326
 def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, int]:
     """Write plan.gpkg; the same plan gives the same bytes. Return the rows of every layer.
 
-    Columns and codes are those of the data dictionary. ``branches`` holds a branch once when it stays
-    (``state`` stays) and twice when it moves (leaves, arrives): before = stays + leaves, after = stays + arrives.
+    Columns and codes are those of the data dictionary. ``branches`` holds a branch once when it stays and
+    twice when it moves; ``state``: before = stays + leaves, after = stays + arrives.
     """
     layers = {
         "counties": _counties(plan),

@@ -12,7 +12,7 @@ from siteplanner.outputs.html import heading, paragraph, say, strong, table, tex
 from siteplanner.outputs.memo_summary import proof_percent
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import changed_parameters, parameter_rows
-from siteplanner.outputs.wording import number, percent, word
+from siteplanner.outputs.wording import NO_NUMBER, number, percent, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -20,11 +20,24 @@ _MOST_COUNTIES = 40
 _MOST_REJECTED = 25
 _HASH_LETTERS = 12  # enough to tell two files apart; the manifest holds all 64
 _MAIN_PARAMETERS = (
-    "demand.plan_year", "demand.horizon_years", "grid.cell_m", "access.cover_min", "demand.visits_per_person_year",
-    "demand.deposits_per_person_cny", "market.decay_per_min", "market.outside_weight", "relocation.max_moves",
-    "relocation.inclusion_weight", "relocation.cover_weight", "economics.spread", "economics.fee_share",
-    "economics.discount_rate", "economics.ramp", "economics.loss_min", "economics.loss_max",
-)  # fmt: skip
+    "demand.plan_year",
+    "demand.horizon_years",
+    "grid.cell_m",
+    "access.cover_min",
+    "demand.visits_per_person_year",
+    "demand.deposits_per_person_cny",
+    "market.decay_per_min",
+    "market.outside_weight",
+    "relocation.max_moves",
+    "relocation.inclusion_weight",
+    "relocation.cover_weight",
+    "economics.spread",
+    "economics.fee_share",
+    "economics.discount_rate",
+    "economics.ramp",
+    "economics.loss_min",
+    "economics.loss_max",
+)
 
 
 def counties_section(plan: Plan, language: Language) -> Markup:
@@ -38,10 +51,13 @@ def counties_section(plan: Plan, language: Language) -> Markup:
         ["change", "county_id"], ascending=[False, True], kind="stable"
     )
     head = [
-        (word("columns", "county", language), ""), (say("county_outlets", language), "n"),
-        (word("columns", "quota", language), "n"), (say("county_cover", language), "n"), (say("county_cover_line", language), ""),
+        (word("columns", "county", language), ""),
+        (say("county_outlets", language), "n"),
+        (word("columns", "quota", language), "n"),
+        (say("county_cover", language), "n"),
+        (say("county_cover_line", language), ""),
         (say("county_aged", language), "n"),
-    ]  # fmt: skip
+    ]
     rows = [_county_row(row, language) for _, row in shown.head(_MOST_COUNTIES).iterrows()]
     left = len(shown) - _MOST_COUNTIES
     more = paragraph(say("more_rows", language, n=left), "small") if left > 0 else Markup("")
@@ -63,10 +79,15 @@ def _inclusive_sentence(facts: pd.DataFrame, language: Language) -> Markup:
         for when in ("before", "after")
     )
     return say(
-        "inclusive_sentence", language, n=len(listed), branches_before=number(listed["outlets_before"].sum()),
-        branches_after=strong(number(listed["outlets_after"].sum())), before=percent(before, 2), after=strong(percent(after, 2)),
+        "inclusive_sentence",
+        language,
+        n=len(listed),
+        branches_before=number(listed["outlets_before"].sum()),
+        branches_after=strong(number(listed["outlets_after"].sum())),
+        before=percent(before, 2),
+        after=strong(percent(after, 2)),
         fewer=int((listed["outlets_after"] < listed["outlets_before"]).sum()),
-    )  # fmt: skip
+    )
 
 
 def _county_row(row: "pd.Series[Any]", language: Language) -> list[Any]:
@@ -131,8 +152,8 @@ def _rejected_row(plan: Plan, row: "pd.Series[Any]", language: Language) -> list
     branches, sites = plan.layers.branches["name"], plan.candidates.sites["name"]
     rule = str(row["rule"])
     return [
-        text(branches.get(row["branch_id"], row["branch_id"])) if row["branch_id"] else "–",  # noqa: RUF001
-        text(sites.get(row["site_id"], row["site_id"])) if row["site_id"] else "–",  # noqa: RUF001
+        text(branches.get(row["branch_id"], row["branch_id"])) if row["branch_id"] else NO_NUMBER,
+        text(sites.get(row["site_id"], row["site_id"])) if row["site_id"] else NO_NUMBER,
         number(row["score"], 1),
         word("reasons", str(row["reason"]), language),
         word("rules", rule, language) if rule else "",
@@ -148,11 +169,15 @@ def rules_section(plan: Plan, language: Language) -> Markup:
         broken = tests[~tests["ok"].astype(bool)]
         hard = str(tests["severity"].iloc[0]) == "hard"
         broken_hard += len(broken) if hard else 0
-        rows.append([
-            Markup("<code>{}</code>").format(rule), _rule_words(str(rule), language),
-            word("values", f"severity.{tests['severity'].iloc[0]}", language), number(len(tests)),
-            _rule_result(broken, language),
-        ])  # fmt: skip
+        rows.append(
+            [
+                Markup("<code>{}</code>").format(rule),
+                _rule_words(str(rule), language),
+                word("values", f"severity.{tests['severity'].iloc[0]}", language),
+                number(len(tests)),
+                _rule_result(broken, language),
+            ]
+        )
     head = [
         (say(key, language), kind)
         for key, kind in (
@@ -186,13 +211,17 @@ def _rule_result(broken: pd.DataFrame, language: Language) -> Markup:
 def proof_section(plan: Plan, language: Language) -> Markup:
     """Return how good the plan is and how that is known; a plan stopped by time is never called optimal."""
     proof = plan.relocation.proof
-    proved = proof.status == "optimal" and proof.bound - proof.after <= 1e-6 * abs(proof.bound)  # noqa: PLR2004 - the solver's tolerance
+    proved = proof.status == "optimal" and proof.bound - proof.after <= 1e-6 * abs(proof.bound)
     status = proof.status if proof.status != "optimal" or proved else "gap_reached"
     known = {"optimal": "status_optimal", "time_limit": "status_time_limit"}
     sentence = say(
-        "proof_sentence", language, before=number(proof.before, 1), after=strong(number(proof.after, 1)),
-        bound=number(proof.bound, 1), gap=strong(proof_percent(plan)),
-    )  # fmt: skip
+        "proof_sentence",
+        language,
+        before=number(proof.before, 1),
+        after=strong(number(proof.after, 1)),
+        bound=number(proof.bound, 1),
+        gap=strong(proof_percent(plan)),
+    )
     gain = Markup("")
     if math.isfinite(proof.gain_gap) and proof.gain_gap >= 0:
         gain = say("proof_gain", language, gain_gap=percent(proof.gain_gap))

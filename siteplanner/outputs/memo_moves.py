@@ -3,7 +3,7 @@
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from siteplanner import tables
 from siteplanner.outputs.exports import gaps_in_words
@@ -21,9 +21,17 @@ _CANNIBAL_WARNING = 0.25  # share of the gross gain taken from siblings (D§7.1)
 def move_table(rows: pd.DataFrame, language: Language) -> Markup:
     """Return one row per move with its net effect, and the sums below."""
     heads = [
-        ("seq", "n"), ("branch_name", ""), ("site_name", ""), ("distance_km", "n"), ("format_to", "key"),
-        ("net_visits", "n"), ("net_wan", "n"), ("npv_wan", "n"), ("payback_years", "n"), ("break_even_retention", "n"),
-    ]  # fmt: skip
+        ("seq", "n"),
+        ("branch_name", "name"),
+        ("site_name", "name"),
+        ("distance_km", "n"),
+        ("format_to", "key"),
+        ("net_visits", "n"),
+        ("net_wan", "n"),
+        ("npv_wan", "n"),
+        ("payback_years", "n"),
+        ("break_even_retention", "n"),
+    ]
     units = {
         column.name: word("units", column.unit, language)
         for column in tables.MOVE_ROWS.columns
@@ -53,10 +61,10 @@ def move_table(rows: pd.DataFrame, language: Language) -> Markup:
 
 def _head(name: str, unit: str, language: Language) -> Markup:
     words = word("columns", name, language)
-    return say("with_unit", language, words=words, unit=unit) if unit else Markup(words)
+    return Markup("{}<small>{}</small>").format(words, unit) if unit else escape(words)
 
 
-def _table_row(seq: Any, row: Any, language: Language) -> list[Any]:
+def _table_row(seq: object, row: "pd.Series[Any]", language: Language) -> list[object]:
     tag = (
         Markup('<span class="tag">{}</span>').format(say("inclusive_tag", language))
         if row["to_inclusive"]
@@ -114,10 +122,15 @@ def _article(plan: Plan, seq: str, row: "pd.Series[Any]", language: Language) ->
 
 def _route(row: "pd.Series[Any]", language: Language) -> Markup:
     ends = [
-        say("route_end", language, place=text(" ".join(filter(None, (row[f"{end}_county"], row[f"{end}_township"])))),
-            tier=word("tiers", row[f"{end}_tier"], language), zone=word("classes", row[f"{end}_zone_class"], language))
+        say(
+            "route_end",
+            language,
+            place=text(" ".join(filter(None, (row[f"{end}_county"], row[f"{end}_township"])))),
+            tier=word("tiers", row[f"{end}_tier"], language),
+            zone=word("classes", row[f"{end}_zone_class"], language),
+        )
         for end in ("from", "to")
-    ]  # fmt: skip
+    ]
     return say("route", language, start=ends[0], end=ends[1], km=number(row["distance_km"], 1))
 
 
@@ -141,9 +154,12 @@ def _best_parts(scores: "pd.Series[Any]", parts: tuple[str, ...], language: Lang
 def _why_leave(plan: Plan, row: "pd.Series[Any]", language: Language) -> Markup:
     scores = plan.scores.release.loc[row["branch_id"]]
     return say(
-        "why_leave", language, zone=text(row["from_zone"]), score=strong(number(row["release_score"], 1)),
+        "why_leave",
+        language,
+        zone=text(row["from_zone"]),
+        score=strong(number(row["release_score"], 1)),
         parts=_best_parts(scores, tables.RELEASE_PARTS, language),
-    )  # fmt: skip
+    )
 
 
 def _why_come(plan: Plan, row: "pd.Series[Any]", language: Language) -> Markup:
@@ -153,24 +169,28 @@ def _why_come(plan: Plan, row: "pd.Series[Any]", language: Language) -> Markup:
         word("reasons", row[name], language) for name in ("reason_1", "reason_2", "reason_3") if row[name]
     )
     return say(
-        "why_come", language, kind=word("values", f"destination_type.{row['destination_type']}", language),
-        gap=number(site["gap_visits"], 0), score=strong(number(row["attract_score"], 1)),
-        parts=_best_parts(scores, tables.ATTRACT_PARTS, language), reasons=reasons,
+        "why_come",
+        language,
+        kind=word("values", f"destination_type.{row['destination_type']}", language),
+        gap=number(site["gap_visits"], 0),
+        score=strong(number(row["attract_score"], 1)),
+        parts=_best_parts(scores, tables.ATTRACT_PARTS, language),
+        reasons=reasons,
         minutes=number(plan.scenario.access.cover_min),
-    )  # fmt: skip
+    )
 
 
 def _ledger(row: "pd.Series[Any]", language: Language) -> Markup:
     """Return gains and losses side by side: never one net number alone."""
     spread = say("range", language, low=number(row["lost_low_wan"]), high=number(row["lost_high_wan"]))
     items = [
-        ("ledger_gross", f"+{number(row['gross_gain_wan'])}", _visits(row["gross_gain_visits"], language)),
+        ("ledger_gross", signed(row["gross_gain_wan"]), _visits(row["gross_gain_visits"], language)),
         (
             "ledger_cannibal",
-            f"−{number(row['cannibalised_wan'])}",
+            signed(-row["cannibalised_wan"]),
             _visits(-row["cannibalised_visits"], language),
-        ),  # noqa: RUF001
-        ("ledger_lost", f"−{number(row['lost_wan'])}", spread),  # noqa: RUF001
+        ),
+        ("ledger_lost", signed(-row["lost_wan"]), spread),
         ("ledger_net", signed(row["net_wan"]), _visits(row["net_visits"], language)),
         ("ledger_volume", signed(row["volume_effect_wan"]), say("per_year", language)),
         ("ledger_cost", signed(row["cost_effect_wan"]), say("per_year", language)),
@@ -201,19 +221,30 @@ def _payback(row: "pd.Series[Any]", language: Language) -> Markup:
 
 def _customers(row: "pd.Series[Any]", language: Language) -> Markup:
     return say(
-        "customers_affected", language, retention=strong(percent(row["retention"])),
-        break_even=strong(percent(row["break_even_retention"])), recaptured=number(row["recaptured_visits"]),
-        extra=number(row["extra_km"], 1), aged=strong(number(row["aged_60_affected"])),
-        gained=number(row["covered_gained"]), lost=number(row["covered_lost"]),
-    )  # fmt: skip
+        "customers_affected",
+        language,
+        retention=strong(percent(row["retention"])),
+        break_even=strong(percent(row["break_even_retention"])),
+        recaptured=number(row["recaptured_visits"]),
+        extra=number(row["extra_km"], 1),
+        aged=strong(number(row["aged_60_affected"])),
+        gained=number(row["covered_gained"]),
+        lost=number(row["covered_lost"]),
+    )
 
 
 def _stands(row: "pd.Series[Any]", language: Language) -> Markup:
     return say(
-        "stands", language, old=word("formats", row["format_from"], language), new=word("formats", row["format_to"], language),
-        counters=number(row["counters"]), devices=number(row["smart_devices"]), staff=number(row["staff"]),
-        area=number(row["area_m2"]), role=word("roles", row["role"], language),
-    )  # fmt: skip
+        "stands",
+        language,
+        old=word("formats", row["format_from"], language),
+        new=word("formats", row["format_to"], language),
+        counters=number(row["counters"]),
+        devices=number(row["smart_devices"]),
+        staff=number(row["staff"]),
+        area=number(row["area_m2"]),
+        role=word("roles", row["role"], language),
+    )
 
 
 def _rules(row: "pd.Series[Any]", language: Language) -> Markup:

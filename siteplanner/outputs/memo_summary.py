@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from siteplanner.labels import section_labels
 from siteplanner.outputs import figures
@@ -34,12 +34,17 @@ def head(plan: Plan, language: Language) -> Markup:
     synthetic = scenario.output.synthetic
     badge = Markup('<span class="badge">{}</span>').format(say("synthetic", language)) if synthetic else ""
     facts = say(
-        "facts", language, year=scenario.demand.plan_year, branches=len(plan.layers.branches),
-        counties=len(plan.layers.counties), cell=number(scenario.grid.cell_m),
-    )  # fmt: skip
+        "facts",
+        language,
+        year=scenario.demand.plan_year,
+        branches=len(plan.layers.branches),
+        counties=len(plan.layers.counties),
+        cell=number(scenario.grid.cell_m),
+    )
     warning = paragraph(say("synthetic_sentence", language), "synthetic") if synthetic else Markup("")
     return Markup(
-        '<header><p class="kind">{kind}</p><h1>{title}{badge}</h1><p class="facts">{facts}</p></header>{warning}'
+        '<header><p class="kind">{kind}</p><h1>{title}{badge}</h1>'
+        '<p class="facts">{facts}</p></header>{warning}'
     ).format(
         kind=say("kind", language),
         title=text(title_of(plan, language)),
@@ -66,17 +71,27 @@ def recommendation(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup
     )
     settings = plan.scenario
     lead = say(
-        "recommendation_lead", language,
-        n=strong(len(rows)), prefectures=rows["from_prefecture"].nunique(), where=where,
+        "recommendation_lead",
+        language,
+        n=strong(len(rows)),
+        prefectures=rows["from_prefecture"].nunique(),
+        where=where,
         inclusive=strong(int(rows["to_inclusive"].sum())),
-    )  # fmt: skip
+    )
     effect = say(
-        "recommendation_effect", language,
-        visits=strong(signed(sums["net_visits"])), deposits=strong(signed(sums["net_wan"])),
-        low=signed(sums["net_low_wan"]), high=signed(sums["net_high_wan"]), capex=strong(number(sums["capex_wan"])),
-        years=settings.demand.horizon_years, npv=strong(signed(sums["npv_wan"])), minutes=number(settings.access.cover_min),
-        before=percent(sums["cover_before"]), after=strong(percent(sums["cover_after"], 1)),
-    )  # fmt: skip
+        "recommendation_effect",
+        language,
+        visits=strong(signed(sums["net_visits"])),
+        deposits=strong(signed(sums["net_wan"])),
+        low=signed(sums["net_low_wan"]),
+        high=signed(sums["net_high_wan"]),
+        capex=strong(number(sums["capex_wan"])),
+        years=settings.demand.horizon_years,
+        npv=strong(signed(sums["npv_wan"])),
+        minutes=number(settings.access.cover_min),
+        before=percent(sums["cover_before"]),
+        after=strong(percent(sums["cover_after"], 1)),
+    )
     ask = say("ask", language, gap=proof_percent(plan))
     cautions = Markup("").join(paragraph(words, "caution") for words in _cautions(rows, language))
     return (
@@ -115,7 +130,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def _cautions(rows: pd.DataFrame, language: Language) -> list[Markup]:
-    """Say what a sum would hide: downsizing sold as growth (D§7.3), and moves that cost more than they bring."""
+    """Say what a sum would hide: downsizing sold as growth (D§7.3), moves that cost more than they yield."""
     only_cost = rows[(rows["npv_wan"] > 0) & (rows["net_wan"] < 0)]
     losing = rows[rows["npv_wan"] < 0]
     said = []
@@ -181,7 +196,8 @@ def map_figure(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:
     classes = section_labels("classes", language)
     legend = figures.swatches((ZONE_COLOURS[key], classes[key]) for key in ACTION_CLASSES if key in present)
     return Markup(
-        '{h}<figure><div class="maps">{maps}</div><div class="legend">{legend}</div><figcaption>{caption}</figcaption></figure>'
+        '{h}<figure><div class="maps">{maps}</div><div class="legend">{legend}</div>'
+        "<figcaption>{caption}</figcaption></figure>"
     ).format(h=heading("map", language), maps=drawn, legend=legend, caption=say("map_caption", language))
 
 
@@ -210,7 +226,7 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
     return heading("kpi_title", language) + table([*top, (say("bars_heading", language), "")], rows)
 
 
-def _kpi_row(kpi: str, row: Any, language: Language) -> list[Any]:
+def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:
     before, after, unit = float(row["before"]), float(row["after"]), str(row["unit"])
     words = word("kpis", kpi, language)
     if kpi.endswith("_share"):
@@ -226,6 +242,6 @@ def _kpi_row(kpi: str, row: Any, language: Language) -> list[Any]:
     name = (
         say("with_unit", language, words=words, unit=unit_words)
         if unit_words and unit != "1"
-        else Markup(words)
+        else escape(words)
     )
     return [name, *shown, figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}")]

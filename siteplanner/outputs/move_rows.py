@@ -1,5 +1,7 @@
 """One ordered row per move: everything the plan knows about it, side by side."""
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -40,8 +42,8 @@ def _branches(plan: Plan, moves: pd.DataFrame) -> pd.DataFrame:
     return place.assign(
         branch_name=old["name"],
         format_from=old["format"],
-        lease_end=old.get("lease_end", pd.NaT),
-        customers=old.get("customers", np.nan),
+        lease_end=_column(old, "lease_end"),
+        customers=_column(old, "customers"),
         data_gaps=_gaps(old),
         release_score=plan.scores.release["score"].reindex(ids).to_numpy(),
         role=cluster["role"].to_numpy(),
@@ -91,6 +93,11 @@ def zones_at(zones: gpd.GeoDataFrame, points: pd.DataFrame) -> np.ndarray:
     point, zone = zones.sindex.query(where, predicate="intersects")
     found = pd.Series(zones.index.to_numpy()[zone]).groupby(point).min()
     return found.reindex(range(len(points)), fill_value="").to_numpy(dtype=object)
+
+
+def _column(frame: pd.DataFrame, name: str) -> "pd.Series[Any]":
+    """Return an optional column; empty where the input had none."""
+    return frame[name] if name in frame else pd.Series(np.nan, index=frame.index)
 
 
 def _gaps(branches: pd.DataFrame) -> "pd.Series[str]":

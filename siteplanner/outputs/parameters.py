@@ -10,7 +10,7 @@ from siteplanner.scenario import Language, Scenario, Section
 
 
 def parameter_rows(scenario: Scenario, language: Language) -> pd.DataFrame:
-    """List the parameters in the order of the scenario: ``parameter, value, default, meaning`` as text or number."""
+    """List the parameters in the order of the scenario: ``parameter, value, default, meaning``."""
     rows = list(_walk(scenario, "", language))
     return pd.DataFrame(rows, columns=["parameter", "value", "default", "meaning"], dtype=object)
 
@@ -37,7 +37,7 @@ def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, 
 
 
 def _walk_with_default(
-    section: Section, default: Any, path: str, language: Language
+    section: Section, default: object, path: str, language: Language
 ) -> list[tuple[str, Any, Any, str]]:
     """Walk a section whose defaults may be those of its owner, as the travel classes of access are."""
     rows = _walk(section, f"{path}.", language)
@@ -51,7 +51,7 @@ def _meaning(path: str, description: str | None, language: Language) -> str:
     return known("parameters", path, language) or description or ""
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Return what a cell can hold: numbers as numbers, lists and tables as text."""
     if value is PydanticUndefined or value is None:
         return ""

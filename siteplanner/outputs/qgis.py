@@ -33,7 +33,7 @@ def styles(language: Language) -> pd.DataFrame:
         "moves": _single(_arrow()),
         "branches": _categorised("state", states),
     }
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "f_table_catalog": "",
             "f_table_schema": "",
@@ -49,7 +49,6 @@ def styles(language: Language) -> pd.DataFrame:
             "update_time": pd.Timestamp(_STAMP),
         }
     )
-    return frame
 
 
 def _qml(renderer: str) -> str:
@@ -80,11 +79,13 @@ def _layer(kind: str, options: dict[str, str], inner: str = "") -> str:
     listed = "".join(
         f'<Option type="QString" name={quoteattr(k)} value={quoteattr(v)}/>' for k, v in options.items()
     )
-    return f'<layer class="{kind}" enabled="1" locked="0" pass="0"><Option type="Map">{listed}</Option>{inner}</layer>'
+    head = f'<layer class="{kind}" enabled="1" locked="0" pass="0">'
+    return f'{head}<Option type="Map">{listed}</Option>{inner}</layer>'
 
 
 def _symbol(kind: str, layers: str, name: str = "NAME", alpha: str = "1") -> str:
-    return f'<symbol type="{kind}" name="{name}" alpha="{alpha}" clip_to_extent="1" force_rhr="0">{layers}</symbol>'
+    head = f'<symbol type="{kind}" name="{name}" alpha="{alpha}" clip_to_extent="1" force_rhr="0">'
+    return f"{head}{layers}</symbol>"
 
 
 def _rgba(colour: str, alpha: int = 255) -> str:

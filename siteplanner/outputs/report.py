@@ -74,7 +74,13 @@ def _page(body: Markup, title: str, language: Language) -> str:
         '<!doctype html>\n<html lang="{tag}">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<title>{title} · {kind}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        "<title>{title} · {kind}</title>\n<style>\n{style}</style>\n"
+        "</head>\n<body>\n{body}\n</body>\n</html>\n"
     ).format(
-        tag=_LANGUAGE_TAGS[language], policy=_POLICY, title=title, kind=say("kind", language), style=Markup(style), body=body
-    )  # fmt: skip
+        tag=_LANGUAGE_TAGS[language],
+        policy=_POLICY,
+        title=title,
+        kind=say("kind", language),
+        style=Markup(style),  # noqa: S704 - our own style sheet
+        body=body,
+    )

@@ -1,7 +1,6 @@
 """Codes into words, numbers into text: one habit for the memo, the workbook and the CSV."""
 
 import math
-from typing import Any
 
 import pandas as pd
 
@@ -21,7 +20,8 @@ _SECTION_OF = {
 }
 _VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "rating", "layer")
 _PREFIXES = ("from_", "to_")
-_NO_NUMBER = "–"
+NO_NUMBER = "\u2013"
+_MINUS = "\u2212"
 
 
 def known(section: str, key: str, language: Language) -> str | None:
@@ -35,10 +35,11 @@ def known(section: str, key: str, language: Language) -> str | None:
 
 def word(section: str, key: str, language: Language) -> str:
     """Return the words for a key; the key itself where there are none."""
-    return known(section, key, language) or key
+    words = known(section, key, language)
+    return key if words is None else words
 
 
-def value_word(column: str, value: Any, language: Language) -> Any:
+def value_word(column: str, value: object, language: Language) -> object:
     """Return the words for a code in a column; other values unchanged."""
     if isinstance(value, bool):
         return word("report", "yes" if value else "no", language)
@@ -84,20 +85,20 @@ def column_word(name: str, table: str, language: Language) -> str:
     return known("columns", f"{table}.{name}", language) or word("columns", name, language)
 
 
-def number(value: Any, digits: int = 0) -> str:
+def number(value: float | None, digits: int = 0) -> str:
     """Write a number with thousands separators; a dash when there is none, no minus before a zero."""
     if value is None or not math.isfinite(value):
-        return "∞" if value is not None and value == math.inf else _NO_NUMBER
+        return "∞" if value is not None and value == math.inf else NO_NUMBER
     text = f"{value:,.{digits}f}"
-    return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", "−")
+    return text.removeprefix("-") if not text.strip("-0.,") else text.replace("-", _MINUS)
 
 
-def signed(value: Any, digits: int = 0) -> str:
+def signed(value: float, digits: int = 0) -> str:
     """Write a number with its sign, plus as well as minus."""
     text = number(value, digits)
     return f"+{text}" if math.isfinite(value) and value > 0 and text.strip("0.,") else text
 
 
-def percent(share: Any, digits: int = 1) -> str:
+def percent(share: float, digits: int = 1) -> str:
     """Write a share as a percentage."""
-    return number(None) if share is None or not math.isfinite(share) else f"{number(share * 100, digits)} %"
+    return number(None) if not math.isfinite(share) else f"{number(share * 100, digits)} %"

@@ -7,6 +7,9 @@ from typing import Any
 
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from siteplanner import tables
 from siteplanner.labels import label
@@ -117,13 +120,13 @@ def _notes(plan: Plan, language: Language) -> pd.DataFrame:
 class _Styles:
     """The workbook's cell formats, made once each."""
 
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: Workbook) -> None:
         self._book = book
         self._made: dict[str, Any] = {}
         line = {"bottom": 1, "bottom_color": "#8A94A0", "valign": "vcenter", "text_wrap": True}
         self.heading = book.add_format({"bold": True, "bg_color": "#E8EDF2", "font_color": "#1C2430", **line})
 
-    def number(self, pattern: str) -> Any:
+    def number(self, pattern: str) -> Format:
         """Return the format with this number pattern."""
         if pattern not in self._made:
             self._made[pattern] = self._book.add_format({"num_format": pattern})
@@ -131,7 +134,7 @@ class _Styles:
 
 
 def _write_sheet(
-    sheet: Any, frame: pd.DataFrame, about: tuple[tables.Table, Language], styles: _Styles
+    sheet: Worksheet, frame: pd.DataFrame, about: tuple[tables.Table, Language], styles: _Styles
 ) -> None:
     table, language = about
     sheet.set_row(0, 32)
@@ -157,7 +160,7 @@ def _column_of(table: tables.Table, name: str) -> tables.Column | None:
     return next((column for column in table.columns if column.name == name), None)
 
 
-def _write_cell(sheet: Any, place: tuple[int, int], value: Any, style: Any) -> None:
+def _write_cell(sheet: Worksheet, place: tuple[int, int], value: object, style: Format) -> None:
     """Write one value with its own type; nothing where nothing is known."""
     if value is None or value is pd.NaT:
         return
@@ -197,7 +200,7 @@ def _width(title: str, values: list[Any], pattern: str) -> float:
     return min(max(_letters(title) * 0.6, longest, number, date, _WIDTHS[0]) + 2.0, _WIDTHS[1])
 
 
-def _is_finite(value: Any) -> bool:
+def _is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
