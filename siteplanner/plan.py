@@ -104,7 +104,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
     clock.step("scores")
     evidence = Evidence(
-        layers.branches, layers.competitors, layers.counties, layers.sites, layers.catalogue,
+        layers.branches, layers.competitors, layers.counties, layers.catalogue,
         grid, demand, access, market, zones, candidates,
     )  # fmt: skip
     contest = prepare_contest(evidence, scenario)

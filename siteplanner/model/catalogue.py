@@ -55,11 +55,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 
 def _format_faults(name: str, raw: dict[str, Any]) -> list[Fault]:
-    faults = [
-        Fault(name, f"[{key}]", "", "an unknown section", "a format or rent")
-        for key in raw
-        if key not in (*FORMATS, "rent")
-    ]
+    faults = [Fault(name, f"[{key}]", "", "an unknown section", "a format or rent") for key in raw if key not in (*FORMATS, "rent")]
     for kind in FORMATS:
         entry = raw.get(kind)
         if not isinstance(entry, dict):
@@ -109,7 +105,9 @@ def _frame(raw: dict[str, Any]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLAGS, "bool"))
 
 
-def running_cost(catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series) -> pd.Series:
+def running_cost(
+    catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series
+) -> pd.Series:
     """Return the running cost of formats at places, 10,000 CNY/year.
 
     The catalogue's cost holds the rent of an urban place; it is replaced by the rent of the place.

@@ -57,9 +57,7 @@ def group_branches(branches: pd.DataFrame, catalogue: Catalogue, settings: Clust
     for name in np.unique(group):
         members = np.flatnonzero(group == name)
         if members.size > 1:
-            chosen, missing = _solve(
-                km[np.ix_(members, members)], allowed[np.ix_(members, members)], settings
-            )
+            chosen, missing = _solve(km[np.ix_(members, members)], allowed[np.ix_(members, members)], settings)
             core[members] = members[chosen]
             gap = max(gap, missing)
     return Clusters(_tell(ordered, core, km), gap)
@@ -91,14 +89,7 @@ def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tu
     rows = [satellite, np.arange(n), n + core, n + np.arange(n), 2 * n + pair, 2 * n + pair]
     columns = [pair, head, pair, head, pair, n_pairs + core]
     most = settings.max_size - 1.0
-    data = [
-        np.ones(n_pairs),
-        np.ones(n),
-        np.ones(n_pairs),
-        np.full(n, -most),
-        np.ones(n_pairs),
-        -np.ones(n_pairs),
-    ]
+    data = [np.ones(n_pairs), np.ones(n), np.ones(n_pairs), np.full(n, -most), np.ones(n_pairs), -np.ones(n_pairs)]
     shape = (2 * n + n_pairs, n_pairs + n)
     matrix = sp.csr_array(
         (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=shape

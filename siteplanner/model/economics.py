@@ -173,7 +173,5 @@ def break_even_retention(money: Money, settings: EconomicsSettings) -> np.ndarra
 
 def deposits_of(branches: pd.DataFrame, predicted_wan: pd.Series) -> pd.Series:
     """Return deposits by branch: observed where given, else predicted, 10,000 CNY."""
-    observed = (
-        branches["deposits_wan"].astype(float) if "deposits_wan" in branches else predicted_wan * np.nan
-    )
+    observed = branches["deposits_wan"].astype(float) if "deposits_wan" in branches else predicted_wan * np.nan
     return observed.fillna(predicted_wan.reindex(branches.index)).astype(float)

@@ -55,9 +55,7 @@ def assign_formats(
     brought = origins["staff"].to_numpy(dtype=np.int64)
     staff = np.minimum(table["staff"].to_numpy(), brought)
     kind = pd.Series(kinds, index=sites.index, dtype="str")
-    destinations = table[
-        ["counters", "smart_devices", "atms", "area_m2", "hours_per_week", "capex_wan"]
-    ].assign(
+    destinations = table[["counters", "smart_devices", "atms", "area_m2", "hours_per_week", "capex_wan"]].assign(
         format=kind,
         staff=staff,
         staff_surplus=brought - staff,
@@ -140,9 +138,7 @@ def _branches_after(
     there = destinations.set_axis(moves["branch_id"].to_numpy())
     moved = branches.index.isin(moves["branch_id"])
     after = branches.assign(moved=moved)
-    place = [
-        name for name in ("lon", "lat", "county_id", "prefecture", "township_id", "tier") if name in branches
-    ]
+    place = [name for name in ("lon", "lat", "county_id", "prefecture", "township_id", "tier") if name in branches]
     thing = [
         "format", "counters", "smart_devices", "atms", "staff", "area_m2", "hours_per_week", "opex_wan",
         "visits_per_day", "deposits_wan",
@@ -156,3 +152,5 @@ def _branches_after(
         if name in after:
             after = after.assign(**{name: after[name].mask(moved, value)})
     return after
+
+

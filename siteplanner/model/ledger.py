@@ -109,7 +109,9 @@ def _move_ledger(
 ) -> pd.DataFrame:
     moves = plans.relocation.moves
     at = evidence.branches.index.get_indexer(moves["branch_id"])
-    effects = trace_effects(contest, after, at, scenario.access.cover_min, scenario.economics.inertia)
+    effects = trace_effects(
+        contest, after, at, scenario.access.cover_min, scenario.economics.inertia
+    )
     departure = _departures(evidence, contest, after, moves, scenario)
     money, frame = _money(evidence, contest, plans, effects, departure, scenario)
     flows = cash_flows(money, scenario.economics)
@@ -214,9 +216,7 @@ def _reasons(scores: Scores, moves: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the criteria with the most points of both scores, strongest first, as label keys."""
     release = scores.release.loc[moves["branch_id"], [f"part_{part}" for part in tables.RELEASE_PARTS]]
     attract = scores.attract.loc[moves["site_id"], [f"part_{part}" for part in tables.ATTRACT_PARTS]]
-    keys = [f"release_{part}" for part in tables.RELEASE_PARTS] + [
-        f"attract_{part}" for part in tables.ATTRACT_PARTS
-    ]
+    keys = [f"release_{part}" for part in tables.RELEASE_PARTS] + [f"attract_{part}" for part in tables.ATTRACT_PARTS]
     points = np.column_stack((release.to_numpy(), attract.to_numpy()))
     order = np.argsort(-points, axis=1, kind="stable")[:, :N_REASONS]
     names = np.array(keys, dtype=object)

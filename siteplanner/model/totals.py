@@ -36,10 +36,11 @@ def network_totals(
     for column, (access, _) in zip(columns, runs, strict=True):
         column |= _equity(evidence, access, kappa)
     rows = {name: (columns[0][name], columns[1][name], UNITS[name]) for name in UNITS if name in columns[0]}
-    rows |= {name: (0.0, float(moves[source].sum()), UNITS[name]) for name, source in SUMS.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "unit"]).rename_axis(
-        "kpi"
-    )
+    rows |= {
+        name: (0.0, float(moves[source].sum()), UNITS[name])
+        for name, source in SUMS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "unit"]).rename_axis("kpi")
 
 
 SUMS = {

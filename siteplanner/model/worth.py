@@ -40,9 +40,7 @@ def state_worth(evidence: Evidence, contest: Contest, scenario: Scenario) -> Wor
     reach and rows without weight change nothing and are left out.
     """
     settings = scenario.relocation
-    utility = sp.hstack(
-        (contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr"
-    )
+    utility = sp.hstack((contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr")
     weight = contest.visits * (1.0 + settings.inclusion_weight * inclusive_rows(evidence, contest))
     kept = (weight > 0.0) & (np.diff(utility.indptr) > 0)
     cover_min = scenario.access.cover_min
