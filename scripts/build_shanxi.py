@@ -107,9 +107,11 @@ def build_townships(
 ) -> pd.DataFrame:
     """List, locate and write the townships."""
     places = sources.read_places(options.cache)
-    table = townships.list_townships(*sources.read_divisions(options.cache), words)
+    kept = pd.read_csv(FACTS / "townships_kept.csv", dtype=str)
+    table = townships.list_townships(*sources.read_divisions(options.cache), kept, words)
     table = townships.find_seats(table, places, county)
     table = townships.set_tiers(table, places, county, words)
+    table = townships.find_county_seats(table, places, county)
     if options.fit:
         centres = pd.read_csv(FACTS / "centres.csv", dtype={"county_id": str})
         anchors = fit.find_anchors(places, county, centres)

@@ -106,7 +106,7 @@ def test_the_aged_never_outnumber_the_residents(rasters, county_of_pixel):
 
 
 def test_townships_lie_in_their_own_county(townships, counties):
-    assert len(townships) == 1278
+    assert len(townships) == 1281
     assert townships["township_id"].is_unique
     assert set(townships["tier"]) == {"U", "C", "T"}
     assert set(townships["located"]) == {"geonames", "model"}

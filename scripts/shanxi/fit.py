@@ -78,7 +78,7 @@ def place_seats(
     table: pd.DataFrame, start: np.ndarray, density: np.ndarray, lattice: Lattice, counties: gpd.GeoDataFrame
 ) -> pd.DataFrame:
     """Give every township a seat: GeoNames and street offices stay, the rest follow the people nearby."""
-    seats = table[["lon", "lat"]].to_numpy(float)
+    seats = table[["lon", "lat"]].to_numpy(float).copy()
     known = np.isfinite(seats[:, 0])
     held = known | ((table["tier"] != "T").to_numpy() & table["office"].to_numpy())
     seats[~known] = start[~known]

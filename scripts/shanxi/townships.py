@@ -15,11 +15,13 @@ WUTAI_ZONE, WUTAI_COUNTY = "140971", "140922"  # the zone's three real townships
 TOWN_SERIALS = range(100, 200)
 
 
-def list_townships(divisions: pd.DataFrame, villages: pd.DataFrame, words: dict) -> pd.DataFrame:
+def list_townships(
+    divisions: pd.DataFrame, villages: pd.DataFrame, kept: pd.DataFrame, words: dict
+) -> pd.DataFrame:
     """List the real townships with their number of village and urban committees."""
     serial = divisions["code"].str[6:].astype(int)
     zone = divisions["areaCode"]
-    real = serial < PSEUDO_SERIAL
+    real = (serial < PSEUDO_SERIAL) | divisions["code"].isin(kept["township_id"])
     table = pd.DataFrame(
         {
             "township_id": divisions["code"],
@@ -69,6 +71,9 @@ def set_tiers(
     tier = pd.Series("T", index=table.index)
     tier[is_street & is_district] = "U"
     tier[is_street & ~is_district] = "C"
+    tier[table["township_id"].str[6:].astype(int) >= PSEUDO_SERIAL] = (
+        "C"  # the few that are kept are town quarters
+    )
     for _, group in table.groupby("county_id"):
         if (tier[group.index] != "T").any():
             continue
@@ -76,6 +81,19 @@ def set_tiers(
         towns = group.index[group["township_id"].str[6:].astype(int).isin(TOWN_SERIALS)]
         tier[(known if len(known) else towns)[0]] = "C"
     return table.assign(tier=tier)
+
+
+def find_county_seats(table: pd.DataFrame, places: pd.DataFrame, counties: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Give a seat town that GeoNames does not name the place that bears its county's name."""
+    outline = counties.set_index("county_id")
+    seats = table[table["tier"] == "C"].groupby("county_id").filter(lambda group: len(group) == 1)
+    table = table.copy()
+    for row, county_id in seats[seats["lon"].isna()]["county_id"].items():
+        found = places[places["name"] == outline.loc[county_id, "name"]]
+        found = found[contains_xy(outline.loc[county_id, "geometry"], found["lon"], found["lat"])]
+        if len(found) == 1:
+            table.loc[row, ["lon", "lat"]] = found[["lon", "lat"]].iloc[0].to_numpy()
+    return table
 
 
 def join_fit(table: pd.DataFrame, fitted: Path) -> pd.DataFrame:
