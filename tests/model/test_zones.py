@@ -38,10 +38,10 @@ def classes(zones):
 def test_what_was_planted_is_found_where_it_was_planted(city, found):
     of_cell = classes(found)
     for area, expected in [(DENSE, "dense"), (BLANK, "blank"), (INFLOW, "inflow")]:
-        planted = city.block(area)
         hit = of_cell == expected
-        assert (hit & planted).sum() >= 0.85 * planted.sum(), expected
-        assert (hit & ~planted).sum() <= 0.10 * planted.sum(), expected
+        assert hit[city.block(area)].mean() >= 0.85, expected
+        # A distance band blurs the rim of what is planted: by no more than two cells (1 km).
+        assert not hit[~city.block(area, rim=2)].any(), expected
     listed = city.grid.cells["county_id"].to_numpy() == LISTED
     assert ((of_cell == "inclusive") == listed).all()
     counts = found.zones["zone_class"].value_counts()
@@ -101,13 +101,9 @@ def test_row_order_plays_no_part(city, found):
 
 def test_inputs_are_left_as_they_were(city):
     demand, access, market = city.demand, city.access, city.market
-    before = [
-        frame.copy(deep=True) for frame in (demand.cells, access.cells, access.outlets, market.outlets)
-    ]
+    before = [frame.copy(deep=True) for frame in (demand.cells, access.cells, access.outlets, market.outlets)]
     find_zones(city.grid, demand, access, market, city.places, ZoneSettings())
-    for kept, now in zip(
-        before, (demand.cells, access.cells, access.outlets, market.outlets), strict=True
-    ):
+    for kept, now in zip(before, (demand.cells, access.cells, access.outlets, market.outlets), strict=True):
         pd.testing.assert_frame_equal(kept, now)
 
 
@@ -196,7 +192,7 @@ def test_gap_and_surplus_are_counted_in_visits():
     supply, visits = np.array([0.0, 5.0, 10.0, 25.0, 3.0]), np.array([4.0, 4.0, 4.0, 4.0, 2.0])
     typical = np.array([10.0, 10.0, 10.0, 10.0, 0.0])
     assert unmet_visits(supply, visits, typical).tolist() == [4.0, 2.0, 0.0, 0.0, 2.0]
-    assert surplus_visits(supply, visits, typical).tolist() == [0.0, 0.0, 0.0, 6.0, 0.0]
+    assert surplus_visits(supply, visits, typical).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.4, 0.0])
 
 
 def test_the_quotient_of_a_whole_city_is_one_and_little_potential_makes_no_density():
