@@ -164,7 +164,7 @@ def measure_cells(
     bands = make_bands(grid, demand, settings)
     gap_z = _score_cluster(gap, cells, grid, bands)
     surplus_z = _score_cluster(surplus_visits(supply, visits, typical), cells, grid, bands)
-    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)]
+    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
     volume = market.outlets.reindex(own.index)
     won = volume["visits_per_day"].to_numpy(dtype=float)
     shared = won * volume["overlap"].to_numpy(dtype=float)

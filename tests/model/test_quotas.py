@@ -46,9 +46,9 @@ class Region:
             0.0,
             index=self.grid.cells.index,
             columns=[
-                "residents", "residents_earlier", "aged_60", "work", "leisure", "moved_in", "pipeline_households",
-                "density_per_km2", "growth_per_year", "people_gained", "pipeline_near", "visits_per_day",
-                "potential_wan",
+                "residents", "residents_earlier", "aged_60", "work", "leisure", "moved_in",
+                "pipeline_households", "density_per_km2", "growth_per_year", "people_gained", "pipeline_near",
+                "visits_per_day", "potential_wan",
             ],
         ).assign(settlement="town")  # fmt: skip
         self.cells.loc[self.cell, "residents"] = residents
@@ -176,4 +176,4 @@ def test_row_order_plays_no_part():
     usual = region.quotas()
     region.counties, region.outlets = region.counties.iloc[::-1], region.outlets.iloc[::-1]
     region.parts, region.cells = region.parts.iloc[::-1], region.cells.iloc[::-1]
-    pd.testing.assert_frame_equal(region.quotas(), usual)
+    pd.testing.assert_frame_equal(region.quotas(), usual, check_exact=True)

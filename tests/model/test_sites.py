@@ -197,3 +197,19 @@ def test_row_order_plays_no_part(city, zones):
     pd.testing.assert_frame_equal(again.sites, usual.sites)
     other = propose_sites(city.grid, demand, access, zones, places, NO_SITES, scenario())
     assert other.sites.index.equals(usual.sites.index)
+
+
+def test_without_developments_and_seats_zones_give_all_candidates(city, zones):
+    places = type(city.places)(
+        city.counties, city.places.townships.iloc[:0], city.places.developments.iloc[:0]
+    )
+    sites = propose_sites(city.grid, city.demand, city.access, zones, places, NO_SITES, scenario()).sites
+    assert set(sites["origin"]) == {"zone"}
+
+
+def test_spots_of_a_listed_county_bear_the_name_of_the_nearest_seat(city, zones):
+    sites = propose(city, zones).sites
+    spots = sites[(sites["county_id"] == LISTED) & (sites["origin"] == "zone")]
+    seat = {"t3": "Hills Upper Mill", "t4": "Hills Lower Mill"}
+    assert len(spots)
+    assert spots["name"].tolist() == [seat[township] for township in spots["township_id"]]
