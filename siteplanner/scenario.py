@@ -335,6 +335,11 @@ class RelocationSettings(Section):
         le=100.0,
         description="worth, in visits a day, of one person brought within reach of any bank; no source",
     )
+    score_weight: NonNegative = Field(
+        default=1.0,
+        le=100.0,
+        description="worth, in visits a day, of one point of release or attract score; no source",
+    )
     spacing_core_km: NonNegative = Field(default=0.5, description="own-own spacing (D§7.4 [A])")
     spacing_urban_km: NonNegative = Field(default=1.0, description="own-own spacing (D§7.4 [A])")
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
