@@ -159,7 +159,8 @@
     for (const zone of app.zones) if (zone.zone_class in counts) counts[zone.zone_class] += 1;
     const codeOf = app.zones.map((zone) => kinds.indexOf(zone.zone_class) + 1);
     app.zoneCodes = Uint8Array.from(app.zoneOf, (zone) => codeOf[zone]);
-    return kinds.map((kind) => ({ key: kind, colour: sp.CLASS_COLOURS[kind], kind: "fill", on: true,
+    return kinds.map((kind) => ({ key: kind, colour: sp.CLASS_COLOURS[kind], kind: "fill",
+      on: kind !== "inclusive", // whole counties: they are tinted as it is
       name: app.words.of("classes", kind), count: counts[kind], show: () => app.showZones() }));
   }
 
@@ -227,7 +228,7 @@
     const last = lattice.lat.length - 1;
     const region = L.latLngBounds([lattice.lat[0], lattice.west], [lattice.lat[last], lattice.east]);
     map.fitBounds(region, { ...app.padding(), animate: false });
-    map.setMaxBounds(region.pad(1));
+    map.setMaxBounds(region.pad(4));
     map.on("mousemove", (event) => app.hover(event.latlng));
     map.on("mouseout", () => { app.readout.hidden = true; });
     map.on("click", (event) => app.openCell(event.latlng));

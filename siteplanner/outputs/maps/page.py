@@ -39,7 +39,7 @@ def build_page(facts: Mapping[str, object], blocks: Mapping[str, bytes], languag
 
 
 def _deflated(block: bytes) -> str:
-    return base64.b64encode(zlib.compress(block, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(block)).decode("ascii")
 
 
 def _frame() -> tuple[str, str]:
@@ -70,7 +70,7 @@ def _folium_page() -> str:
         tiles=None,
         zoom_start=5,
         zoom_control=False,
-        zoom_snap=0.5,
+        zoom_snap=0.25,
         prefer_canvas=True,
         attribution_control=False,
     )
