@@ -1,54 +1,7 @@
 """Files in, checked tables and handles out."""
 
-from dataclasses import dataclass
+from siteplanner.layers.reading import check_layers, read_layers
+from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.layers.scenario_file import load_scenario
 
-import geopandas as gpd
-import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class RasterSource:
-    """A checked GeoTIFF of counts per pixel; opened by the engine, never held in memory."""
-
-    path: str
-    year: int
-
-
-@dataclass(frozen=True, slots=True)
-class FootfallSource:
-    """Checked foot traffic; ``columns`` maps canonical names to the names in the file."""
-
-    path: str
-    kind: str
-    datum: str
-    columns: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Layers:
-    """Everything a run reads, checked, renamed, in WGS 84, sorted by key.
-
-    Absent optional tables are empty frames with the right columns. Point tables carry `tables.PLACED`
-    beside their own columns; absent optional columns are filled as `tables` says.
-
-    Parameters
-    ----------
-    notes
-        What the run does without, as label keys with arguments, e.g. ``("absent_column", "branches", "rating")``.
-    files
-        SHA-256 of every file read, by its path in the scenario.
-    """
-
-    counties: gpd.GeoDataFrame
-    branches: pd.DataFrame
-    competitors: pd.DataFrame
-    developments: pd.DataFrame
-    townships: pd.DataFrame
-    sites: pd.DataFrame
-    tickets: pd.DataFrame
-    population: RasterSource
-    population_earlier: RasterSource | None
-    aged_60: RasterSource | None
-    footfall: FootfallSource | None
-    notes: tuple[tuple[str, ...], ...]
-    files: dict[str, str]
+__all__ = ["FootfallSource", "Layers", "RasterSource", "check_layers", "load_scenario", "read_layers"]

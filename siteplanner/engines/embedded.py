@@ -1,0 +1,143 @@
+"""The engine that runs in this process: one pass over each file, memory bounded by a band or a batch."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from siteplanner.engines import FootfallSum, PeopleSum
+from siteplanner.engines.overlap import LONLAT_CODES, Labeller, Spread, centre_in_grid, spread
+from siteplanner.layers.footfall import BAND_STARTS_H, WEEKDAY_DAY, is_weekend, read_sightings
+from siteplanner.layers.gdal import rasterio
+from siteplanner.layers.rasters import Band, open_raster
+from siteplanner.layers.records import FootfallSource, RasterSource
+from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.tables import FOOTFALL_BANDS
+
+OUTSIDE = "outside"
+REGION = "region"
+
+
+class EmbeddedEngine:
+    """Counts in this process with numpy and scipy."""
+
+    def sum_raster(self, source: RasterSource, grid: Grid, counties: gpd.GeoDataFrame) -> PeopleSum:
+        """Sum persons per pixel to cells by exact area overlap; people are never resampled.
+
+        A pixel belongs to the county that contains its centre, where counties overlap to the smallest id,
+        and its people stay with that county and on the grid. Rasters in another system than longitude and
+        latitude are split into pieces of a quarter cell instead.
+        """
+        ordered = counties.sort_index()
+        names = ordered.index.to_numpy(dtype=object)
+        count_in = np.zeros(len(names) + 1)
+        with open_raster(source.path) as raster:
+            label = _county_labeller(raster, ordered)
+
+            def counted(band: Band) -> np.ndarray:
+                labels = label(band)
+                # The label -1 of pixels in no county counts into the first place.
+                people = band.people.ravel()
+                count_in[:] += np.bincount(labels.ravel() + 1, weights=people, minlength=len(count_in))
+                return labels
+
+            pieces = list(spread(raster, grid, counted))
+        parts = _joined(pieces, names)
+        out = parts.groupby("county_id")["people"].sum().reindex(names, fill_value=0.0)
+        account = pd.DataFrame(
+            {"count_in": [*count_in[1:], count_in[0]], "count_out": [*out, 0.0]},
+            index=pd.Index([*names, OUTSIDE], name="county_id"),
+        )
+        return PeopleSum(parts, account)
+
+    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
+        """Sum foot traffic to cells by day type and hour band: mean people per hour of the band.
+
+        The total of a band is divided by its hours and by the distinct dates of its day type in the file. A
+        file without times, and a raster, hold means already: they count as they are, as daytime of a weekday.
+        """
+        if source.kind == "raster":
+            return _sum_footfall_raster(source, grid)
+        n_bands = len(FOOTFALL_BANDS)
+        totals = np.zeros(len(grid.cells) * n_bands)
+        days: set[int] = set()
+        inside_in = outside_in = 0.0
+        for rows in read_sightings(source):
+            cell = cell_ids(grid, rows.lon, rows.lat)
+            inside = cell >= 0
+            place = np.searchsorted(grid.cells.index.to_numpy(), cell[inside])
+            key = place * n_bands + rows.band[inside]
+            totals += np.bincount(key, weights=rows.count[inside], minlength=len(totals))
+            days.update(np.unique(rows.day).tolist())
+            inside_in += float(rows.count[inside].sum())
+            outside_in += float(rows.count[~inside].sum())
+        table = totals.reshape(-1, n_bands)
+        account = _footfall_account(inside_in, outside_in, float(table.sum()))
+        return FootfallSum(_per_hour(table, days, grid), account)
+
+
+def _county_labeller(raster: "rasterio.DatasetReader", counties: gpd.GeoDataFrame) -> Labeller:
+    """Return a labeller that gives each pixel the number of the county of its centre."""
+    shapes_here = counties.geometry
+    if raster.crs.to_epsg() not in LONLAT_CODES:
+        shapes_here = shapes_here.to_crs(raster.crs.to_wkt())
+    # What is burnt later covers what is there: the smallest id comes last.
+    shapes = [(shape, number) for number, shape in reversed(list(enumerate(shapes_here)))]
+
+    def label(band: Band) -> np.ndarray:
+        a, b, c, d, e, f = raster.transform[:6]
+        place = rasterio.Affine(a, b, c + b * band.row, d, e, f + e * band.row)
+        shape = band.people.shape
+        labels: np.ndarray = rasterio.features.rasterize(
+            shapes, shape, fill=-1, transform=place, dtype="int32"
+        )
+        return labels
+
+    return label
+
+
+def _joined(pieces: list[Spread], names: np.ndarray) -> pd.DataFrame:
+    """Add up the entries by cell and county, sorted by both."""
+    label = np.concatenate([piece.label for piece in pieces] or [np.zeros(0, dtype=np.int64)])
+    cell = np.concatenate([piece.cell_id for piece in pieces] or [np.zeros(0, dtype=np.int64)])
+    people = np.concatenate([piece.people for piece in pieces] or [np.zeros(0)])
+    key, entry = np.unique(cell.astype(np.int64) * len(names) + label, return_inverse=True)
+    total = np.bincount(entry, weights=people, minlength=len(key))
+    some = total > 0.0
+    cells, labels = np.divmod(key[some], len(names))
+    return pd.DataFrame({"cell_id": cells, "county_id": names[labels], "people": total[some]})
+
+
+def _sum_footfall_raster(source: FootfallSource, grid: Grid) -> FootfallSum:
+    count_in = 0.0
+    with open_raster(source.path) as raster:
+        label = centre_in_grid(raster, grid)
+        inside = 0.0
+
+        def counted(band: Band) -> np.ndarray:
+            nonlocal count_in, inside
+            labels = label(band)
+            count_in += float(band.people.sum())
+            inside += float(band.people[labels >= 0].sum())
+            return labels
+
+        parts = _joined(list(spread(raster, grid, counted)), np.array([REGION], dtype=object))
+    place = np.searchsorted(grid.cells.index.to_numpy(), parts["cell_id"].to_numpy())
+    table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
+    table[place, WEEKDAY_DAY] = parts["people"].to_numpy()
+    account = _footfall_account(inside, count_in - inside, float(table.sum()))
+    return FootfallSum(_per_hour(table, set(), grid), account)
+
+
+def _per_hour(table: np.ndarray, days: set[int], grid: Grid) -> pd.DataFrame:
+    dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
+    weekend = int(is_weekend(dated).sum())
+    n_days = np.repeat([len(dated) - weekend, weekend], len(BAND_STARTS_H) - 1)
+    hours = np.tile(np.diff(BAND_STARTS_H), 2)
+    divisor = np.where(n_days > 0, n_days * hours, 1) if len(dated) else np.ones(len(hours))
+    busy = table.sum(axis=1) > 0.0
+    return pd.DataFrame(table[busy] / divisor, columns=list(FOOTFALL_BANDS), index=grid.cells.index[busy])
+
+
+def _footfall_account(inside: float, outside: float, out: float) -> pd.DataFrame:
+    columns = {"count_in": [inside, outside], "count_out": [out, 0.0]}
+    return pd.DataFrame(columns, index=pd.Index([REGION, OUTSIDE]))

@@ -1,0 +1,169 @@
+"""All files of a scenario to one record: every fault of every file is found before anything is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+from siteplanner import tables
+from siteplanner.errors import Fault, InputError
+from siteplanner.layers.counties import read_counties
+from siteplanner.layers.files import read_table
+from siteplanner.layers.findings import Findings, shorten
+from siteplanner.layers.footfall import check_footfall
+from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
+from siteplanner.layers.placing import place
+from siteplanner.layers.point_tables import read_points, read_tickets
+from siteplanner.layers.rasters import Bounds, check_raster
+from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.model.catalogue import Catalogue, load_catalogue
+from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
+
+
+def read_layers(scenario: Scenario, folder: Path) -> Layers:
+    """Read and check everything the scenario names.
+
+    Parameters
+    ----------
+    folder
+        Folder of the scenario file; its paths are relative to it.
+
+    Raises
+    ------
+    InputError
+        With every fault of every file: of each kind the first few, then their number.
+    """
+    layers, faults = _read(scenario, folder)
+    if layers is None:
+        raise InputError(faults)
+    return layers
+
+
+def check_layers(scenario: Scenario, folder: Path) -> tuple[Fault, ...]:
+    """Return what `read_layers` would refuse; empty when it would refuse nothing."""
+    return _read(scenario, folder)[1]
+
+
+def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault, ...]]:
+    findings = Findings(folder)
+    inputs = scenario.inputs
+    counties = read_counties(inputs.counties, findings)
+    points = {
+        table.name: read_points(getattr(inputs, table.name), table, findings, counties)
+        for table in (
+            tables.BRANCHES,
+            tables.COMPETITORS,
+            tables.DEVELOPMENTS,
+            tables.TOWNSHIPS,
+            tables.SITES,
+        )
+    }
+    tickets = _read_tickets(inputs, points["branches"], findings)
+    bounds = None if counties is None else _bounds_of(counties)
+    population, earlier, aged_60 = (
+        _read_raster(name, year, bounds, findings)
+        for name, year in (
+            (inputs.population.path, inputs.population.year),
+            (inputs.population.earlier, inputs.population.earlier_year),
+            (inputs.population.aged_60, inputs.population.year),
+        )
+    )
+    footfall = _read_footfall(inputs, bounds, findings)
+    catalogue = _read_catalogue(scenario.formats, findings)
+    findings.notes += _absent_layers(inputs)
+    faults = shorten(findings.faults)
+    if faults or counties is None or population is None or catalogue is None:
+        return None, faults
+    placed = _place_all(points, counties, scenario.rules, findings)
+    return Layers(
+        counties=counties,
+        **placed,
+        tickets=tickets,
+        catalogue=catalogue,
+        population=population,
+        population_earlier=earlier,
+        aged_60=aged_60,
+        footfall=footfall,
+        notes=tuple(findings.notes),
+        files=dict(sorted(findings.files.items())),
+    ), ()
+
+
+def _bounds_of(counties: gpd.GeoDataFrame) -> Bounds:
+    west, south, east, north = (float(edge) for edge in counties.total_bounds)
+    return west, south, east, north
+
+
+def _place_all(
+    points: dict[str, pd.DataFrame], counties: gpd.GeoDataFrame, rules: RuleSettings, findings: Findings
+) -> dict[str, pd.DataFrame]:
+    placed = {}
+    for name, frame in points.items():
+        placed[name], untold = place(frame, counties, points["townships"], rules)
+        if untold:
+            findings.notes.append(("tier_unknown", name, rules.tier_when_unknown, str(untold)))
+    # A seat's nearest seat is itself; its key says it already.
+    placed["townships"] = placed["townships"].drop(columns="township_id")
+    return placed
+
+
+def _read_tickets(inputs: Inputs, branches: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    read = None if inputs.tickets is None else read_table(inputs.tickets, tables.TICKETS, findings)
+    name = "" if inputs.tickets is None else inputs.tickets.path
+    tickets, faults = read_tickets(read, branches.index, name)
+    findings.faults += faults
+    return tickets
+
+
+def _read_raster(
+    name: str | None, year: int | None, bounds: Bounds | None, findings: Findings
+) -> RasterSource | None:
+    if name is None or year is None:
+        return None
+    path = find_file(name, findings.folder, RASTER_SUFFIXES)
+    if isinstance(path, Fault):
+        findings.faults.append(path)
+        return None
+    findings.add_file(name, path)
+    faults = check_raster(path, name, bounds)
+    findings.faults += faults
+    return None if faults else RasterSource(str(path), year)
+
+
+def _read_catalogue(settings: FormatSettings, findings: Findings) -> Catalogue | None:
+    if settings.catalogue is None:
+        return load_catalogue()
+    path = find_file(settings.catalogue, findings.folder, (".toml",))
+    if isinstance(path, Fault):
+        findings.faults.append(path)
+        return None
+    findings.add_file(settings.catalogue, path)
+    try:
+        return load_catalogue(path)
+    except InputError as error:
+        findings.faults += [replace(fault, file=settings.catalogue) for fault in error.faults]
+        return None
+
+
+def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:
+    if inputs.footfall is None:
+        return None
+    checked = check_footfall(inputs.footfall, findings.folder, bounds)
+    findings.faults += checked.faults
+    findings.notes += checked.notes
+    for name, path in checked.files.items():
+        findings.add_file(name, path)
+    return checked.source
+
+
+def _absent_layers(inputs: Inputs) -> list[tuple[str, ...]]:
+    given = {
+        "population_earlier": inputs.population.earlier,
+        "aged_60": inputs.population.aged_60,
+        **{
+            name: getattr(inputs, name)
+            for name in ("footfall", "competitors", "developments", "townships", "sites", "tickets")
+        },
+    }
+    return [("absent_layer", name) for name, value in given.items() if value is None]
