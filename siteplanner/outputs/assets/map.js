@@ -4,15 +4,15 @@
   const { el } = sp;
   const SMALL = "(max-width: 760px)";
   const FONT = 'system-ui, "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif';
-  const PANES = { cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
+  const PANES = { land: 205, cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
     places: 450, badges: 620, names: 460, chosen: 470 };
-  // Perceptually even ramps, light to dark, readable with every colour vision; the last is for what is far.
+  // Perceptually even ramps, readable with every colour vision. Dark is much; of minutes, dark is near.
   const RAMPS = {
     demand: ["#e6ebf0", "#ccd5de", "#adbac8", "#8b9cae", "#677c93", "#475d78", "#29405c"],
     volume: ["#e2f3e6", "#b2e0c8", "#74c6bd", "#45a3b3", "#3a7ba3", "#3f528c", "#352b5a"],
     supply: ["#f3edf7", "#dccdea", "#bea8d8", "#9c80c3", "#7a5bab", "#593a8c", "#38205f"],
     gap: ["#fbeadb", "#f7c9a6", "#f39b72", "#e2655a", "#bb3960", "#84256a", "#4a1a57"],
-    minutes: ["#fbf3c6", "#e9dc9c", "#c9c285", "#a0a47f", "#76847d", "#4d6378", "#2b4169", "#17264f"],
+    minutes: ["#1d3f63", "#2f6278", "#4a857f", "#74a57f", "#a8c284", "#d6d998", "#f3eecb"],
   };
   const CLASS_COLOURS = {
     dense_saturated: "#9c3400", dense: "#d55e00", dense_productive: "#e8a25a",
@@ -102,7 +102,7 @@
       for (let code = scale.kind === "log" ? 1 : 0; code < 256; code++) {
         table[code] = sp.packed(colours[Math.min(scale.classOf(code), colours.length - 1)], 0.92);
       }
-      if (scale.kind === "linear") table[0] = 0;
+      if (scale.kind === "linear") table[0] = table[255] = 0;
       this.shown = scale;
       this.cells.show(scale.codes, table, { highest: scale.kind === "log" });
       this.map.addLayer(this.cells);
