@@ -92,7 +92,7 @@ def _broken_values(values: "pd.Series[Any]", column: Column) -> Iterable[str]:
                 yield f"column {column.name} has values below {column.low}"
             if column.high is not None and (numbers > column.high).any():
                 yield f"column {column.name} has values above {column.high}"
-    elif column.values:
+    elif column.values:  # noqa: PD011 - a tuple of ours, not a frame
         wrong = set(values.dropna().unique()) - set(column.values)
         if wrong:
             yield f"column {column.name} has values {sorted(map(str, wrong))}"
@@ -247,7 +247,7 @@ DEMAND = Table("demand", "cell_id", "who might come, by cell", (
     Column("leisure", "float", "1", "mean people present at the weekend 09-17", 0),
     Column("moved_in", "float", "1", "people in developments by the plan year beyond the raster", 0),
     Column("pipeline_households", "float", "1", "households handed over after the plan year, within the horizon", 0),
-    Column("density_per_km2", "float", "1/km2", "residents, mean of 3 x 3 km around the cell", 0),
+    Column("density_per_km2", "float", "1/km2", "residents and people moved in, mean of 3 x 3 km around the cell", 0),
     Column("settlement", "text", "", "settlement class", values=SETTLEMENTS),
     Column("growth_per_year", "float", "1/year", "growth of residents within 1 km between the two years"),
     Column("people_gained", "float", "1", "residents gained within 1 km between the two years"),

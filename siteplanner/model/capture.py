@@ -81,6 +81,15 @@ def minutes_matrix(reach: Reach) -> sp.csr_array:
     return sp.csr_array((reach.minutes, reach.indices, reach.indptr), shape=(reach.cell_id.size, reach.n_places))
 
 
+def near_matrix(minutes: sp.csr_array, cover_min: float) -> sp.csr_array:
+    """Return the 0/1 matrix of the pairs within some minutes."""
+    # Copied: dropping the zeros works in place and would reach into the structure of the minutes.
+    parts = (np.where(minutes.data <= cover_min, 1.0, 0.0), minutes.indices, minutes.indptr)
+    near = sp.csr_array(parts, shape=minutes.shape, copy=True)
+    near.eliminate_zeros()
+    return near
+
+
 def join_rows(left: Reach, right: Reach) -> None:
     """Insist that two reaches speak of the same demand rows."""
     if not np.array_equal(left.cell_id, right.cell_id):

@@ -15,6 +15,7 @@ from siteplanner.tables import FORMATS, SETTLEMENTS
 NUMBERS = (
     "area_m2", "counters", "smart_devices", "atms", "staff", "hours_per_week", "opex_wan", "capex_wan",
 )  # fmt: skip
+WHOLE = ("counters", "smart_devices", "atms", "staff")
 FLAGS = ("full_service", "manual_cash")
 RENT_REFERENCE = "urban"
 """Settlement class at whose rent the running costs of the catalogue are stated."""
@@ -101,8 +102,7 @@ def _frame(raw: dict[str, Any]) -> pd.DataFrame:
         for kind in FORMATS
     }
     frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("format")
-    whole = ["counters", "smart_devices", "atms", "staff"]
-    return frame.astype(dict.fromkeys(whole, "int64") | dict.fromkeys(FLAGS, "bool"))
+    return frame.astype(dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLAGS, "bool"))
 
 
 def running_cost(
@@ -125,3 +125,15 @@ def running_cost(
     asked = rent.astype(float).fillna(settlement.map(catalogue.rent).astype(float))
     extra = (asked - catalogue.rent[RENT_REFERENCE]) * area * MONTHS / WAN
     return (base + extra).clip(lower=0.0)
+
+
+def equip(branches: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Fill what the branch table does not tell from the branch's format, as `tables.BRANCHES` says."""
+    looks = catalogue.formats.loc[branches["format"]].set_axis(branches.index)
+    filled = {
+        name: (branches[name].astype(float).fillna(looks[name].astype(float)) if name in branches else looks[name])
+        for name in NUMBERS
+        if name != "capex_wan"
+    }
+    whole = {name: filled[name].round().astype("int64") for name in WHOLE}
+    return branches.assign(**filled | whole)

@@ -32,14 +32,13 @@ class Evidence:
 
     Parameters
     ----------
-    branches, competitors, counties, user_sites
+    branches, competitors, counties
         Checked input tables; points carry `tables.PLACED`.
     """
 
     branches: pd.DataFrame
     competitors: pd.DataFrame
     counties: gpd.GeoDataFrame
-    user_sites: pd.DataFrame
     catalogue: Catalogue
     grid: Grid
     demand: Demand

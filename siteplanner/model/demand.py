@@ -169,8 +169,9 @@ def _spread(grid: Grid, cell: np.ndarray, amount: np.ndarray) -> np.ndarray:
 
 def _settle(grid: Grid, cells: pd.DataFrame, settings: AccessSettings) -> pd.DataFrame:
     cell_km2 = (grid.lattice.cell_m / 1_000.0) ** 2
-    residents = cells["residents"].to_numpy()
-    density = np.maximum(focal_mean(grid, residents, DENSITY_WINDOW_M), 0.0) / cell_km2
+    # A district built since the raster's year is no longer the countryside it was.
+    people = (cells["residents"] + cells["moved_in"]).to_numpy()
+    density = focal_mean(grid, people, DENSITY_WINDOW_M) / cell_km2
     code = np.select(
         [density >= getattr(settings, name).density_per_km2 for name in tables.SETTLEMENTS[:-1]],
         np.arange(len(tables.SETTLEMENTS) - 1),

@@ -59,7 +59,7 @@ def assign_formats(
         format=kind,
         staff=staff,
         staff_surplus=brought - staff,
-        opex_wan=site_cost(evidence, sites["settlement"], kind),
+        opex_wan=site_cost(sites, evidence.catalogue, kind),
         visits_per_day=visits,
         deposits_wan=deposits,
         reason=pd.array(reasons, dtype="str"),

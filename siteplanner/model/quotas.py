@@ -83,7 +83,8 @@ def sum_by_county(values: pd.Series, grid: Grid, parts: pd.DataFrame, counties: 
     whole = empty.groupby(grid.cells["county_id"].reindex(empty.index)).sum()
     summed = shared.groupby(lived_in["county_id"]).sum()
     both = pd.concat([summed, whole])
-    return both.groupby(level=0).sum().reindex(counties, fill_value=0.0)
+    total: pd.Series[float] = both.groupby(level=0).sum().reindex(counties, fill_value=0.0)
+    return total
 
 
 def _describe_counties(

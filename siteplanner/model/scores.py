@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from siteplanner import tables
-from siteplanner.model.catalogue import running_cost
+from siteplanner.model.capture import near_matrix
+from siteplanner.model.catalogue import Catalogue, running_cost
 from siteplanner.model.contest import Contest, Evidence, cell_at
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
@@ -143,11 +143,12 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     sites = evidence.candidates.sites
     demand = evidence.demand.cells
     cells = demand.reindex(cell_at(evidence.grid, sites))
-    near = _within(contest.site_minutes, scenario.access.cover_min)
+    near = near_matrix(contest.site_minutes, scenario.access.cover_min)
     rows = demand.loc[contest.cell_id]
     visits = rows["visits_per_day"].to_numpy(dtype=float)
     visits_near = near.T @ visits
     rival = evidence.market.cells["share_rival"].loc[contest.cell_id].to_numpy(dtype=float)
+    light = pd.Series(DESTINATION_FORMAT, index=sites.index)
     pipeline_people = cells["pipeline_near"].to_numpy(dtype=float) * scenario.demand.household_size
     values = {
         "gap": sites["gap_visits"].to_numpy(dtype=float),
@@ -155,26 +156,17 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
         "potential": near.T @ rows["potential_wan"].to_numpy(dtype=float),
         "rivals": (near.T @ (visits * rival)) / np.maximum(visits_near, np.finfo(float).tiny),
         "access": visits_near,
-        "cost": site_cost(evidence, sites["settlement"], DESTINATION_FORMAT).to_numpy(dtype=float),
+        "cost": site_cost(sites, evidence.catalogue, light).to_numpy(),
         "inclusive": near.T @ (contest.residents * _is_inclusive(evidence, contest, scenario)),
         "synergy": _synergy(evidence, scenario),
     }
     return pd.DataFrame(values, index=sites.index)
 
 
-def _within(minutes: sp.csr_array, cover_min: float) -> sp.csr_array:
-    """Return the 0/1 matrix of the pairs within some minutes."""
-    near = sp.csr_array((np.where(minutes.data <= cover_min, 1.0, 0.0), minutes.indices, minutes.indptr), minutes.shape)
-    near.eliminate_zeros()
-    return near
-
-
-def site_cost(evidence: Evidence, settlement: pd.Series, kinds: "str | pd.Series") -> pd.Series:
-    """Return the running cost of formats at sites, 10,000 CNY/year; with the user's rent where it is given."""
-    asked = evidence.user_sites["rent"] if "rent" in evidence.user_sites else pd.Series(dtype=float)
-    rent = asked.astype(float).reindex(settlement.index)
-    chosen = pd.Series(kinds, index=settlement.index) if isinstance(kinds, str) else kinds
-    return running_cost(evidence.catalogue, chosen, settlement, rent)
+def site_cost(sites: pd.DataFrame, catalogue: Catalogue, kinds: pd.Series) -> pd.Series:
+    """Return the running cost of formats at sites, 10,000 CNY/year; with the rent asked where it is given."""
+    asked = sites["rent"] if "rent" in sites else pd.Series(np.nan, index=sites.index)
+    return running_cost(catalogue, kinds, sites["settlement"], asked)
 
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.model.capture import Network
+from siteplanner.model.capture import Network, near_matrix
 from siteplanner.model.contest import Contest
 
 
@@ -48,7 +48,8 @@ def trace_effects(
     """
     before = contest.network
     own_before, own_after = sp.csc_array(before.own), sp.csc_array(after.own)
-    near_before, near_after = _near(before, cover_min), _near(after, cover_min)
+    near_before = sp.csc_array(near_matrix(before.own_minutes, cover_min))
+    near_after = sp.csc_array(near_matrix(after.own_minutes, cover_min))
     utility = before.own.sum(axis=1)
     near = np.bincount(near_before.indices, minlength=utility.size)
     weights = np.column_stack((contest.visits, contest.deposits, contest.pipeline))
@@ -113,13 +114,6 @@ def _close(
     utility[rows] = left
     total = visits.sum()
     return np.array([lost.sum(), (visits - lost).sum(), kept.sum() / total if total > 0.0 else 1.0])
-
-
-def _near(network: Network, cover_min: float) -> sp.csc_array:
-    minutes = sp.csc_array(network.own_minutes)
-    within = sp.csc_array(((minutes.data <= cover_min), minutes.indices, minutes.indptr), shape=minutes.shape)
-    within.eliminate_zeros()
-    return within
 
 
 def _cover(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from siteplanner.model.capture import near_matrix
 from siteplanner.model.contest import Contest, Evidence
 from siteplanner.model.scores import DESTINATION_FORMAT, inclusive_rows
 from siteplanner.scenario import Scenario
@@ -42,9 +43,11 @@ def state_worth(evidence: Evidence, contest: Contest, scenario: Scenario) -> Wor
     utility = sp.hstack((contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr")
     weight = contest.visits * (1.0 + settings.inclusion_weight * inclusive_rows(evidence, contest))
     kept = (weight > 0.0) & (np.diff(utility.indptr) > 0)
-    cover = within_minutes(contest, scenario.access.cover_min)
+    cover_min = scenario.access.cover_min
+    blocks = (near_matrix(part, cover_min) for part in (contest.network.own_minutes, contest.site_minutes))
+    cover = sp.hstack(list(blocks), format="csr")
     bonus = contest.residents * settings.cover_weight
-    lonely = ~rival_covers(evidence, contest, scenario.access.cover_min)
+    lonely = ~rival_covers(evidence, contest, cover_min)
     counted = lonely & (bonus > 0.0) & (np.diff(cover.indptr) > 0)
     return Worth(
         utility=sp.csr_array(utility[np.flatnonzero(kept)]),
@@ -53,17 +56,6 @@ def state_worth(evidence: Evidence, contest: Contest, scenario: Scenario) -> Wor
         cover=sp.csr_array(cover[np.flatnonzero(counted)]),
         bonus=bonus[counted],
     )
-
-
-def within_minutes(contest: Contest, cover_min: float) -> sp.csr_array:
-    """Return which places are within some minutes of which rows, 0/1, branches first."""
-    blocks = []
-    for minutes in (contest.network.own_minutes, contest.site_minutes):
-        near = (minutes.data <= cover_min).astype(np.float64)
-        block = sp.csr_array((near, minutes.indices, minutes.indptr), shape=minutes.shape)
-        block.eliminate_zeros()
-        blocks.append(block)
-    return sp.hstack(blocks, format="csr")
 
 
 def rival_covers(evidence: Evidence, contest: Contest, cover_min: float) -> np.ndarray:

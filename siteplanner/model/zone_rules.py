@@ -104,9 +104,9 @@ def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: B
     standard = np.zeros(len(cells))
     for name in tables.SETTLEMENTS:
         of_class = counted & (settlement == name)
-        deviation = float(values[of_class].std()) if of_class.any() else 0.0
-        if deviation > 0:
-            standard[of_class] = (values[of_class] - values[of_class].mean()) / deviation
+        inside = values[of_class]
+        if inside.size and np.ptp(inside) > 0:
+            standard[of_class] = (inside - inside.mean()) / inside.std()
     field, populated = spread(standard, grid.cells, grid.lattice), spread(counted, grid.cells, grid.lattice)
     rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     urban = gi_star(field, populated, bands.urban)[rows, cols]

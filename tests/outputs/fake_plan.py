@@ -13,6 +13,7 @@ from scipy import ndimage
 from siteplanner import tables
 from siteplanner.layers import Layers, RasterSource
 from siteplanner.model.access import Access, Reach
+from siteplanner.model.catalogue import load_catalogue
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
 from siteplanner.model.formats import Formats
@@ -227,6 +228,7 @@ class _Maker:
             townships,
             nothing,
             tickets,
+            load_catalogue(),
             raster,
             replace(raster, year=2010),
             None,
