@@ -35,7 +35,7 @@ class Exported:
         self.scenario = self.manifest["scenario"]
         layers = ("outlets", "sites", "counties", "branches", "zones")
         for name in layers:
-            setattr(self, name, gpd.read_file(folder / "plan.gpkg", layer=name))
+            setattr(self, name, gpd.read_file(folder / "plan.gpkg", layer=name, ignore_geometry=True))
         self.moves = pd.read_csv(folder / "moves.csv", dtype={"from_county_id": str, "to_county_id": str})
         self.cells = pd.read_parquet(folder / "cells.parquet").set_index("cell_id")
         self.people = pd.read_parquet(folder / "people.parquet")
