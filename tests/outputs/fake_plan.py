@@ -490,7 +490,8 @@ class _Maker:
         ids = layers.branches.index.to_numpy()
         core = ids[np.arange(len(ids)) // 4 * 4]
         role = np.where(ids == core, "core", "satellite")
-        return Clusters(fill(tables.CLUSTERS, ids, self.rng, cluster_id=core, core_id=core, role=role))
+        frame = fill(tables.CLUSTERS, ids, self.rng, cluster_id=core, core_id=core, role=role)
+        return Clusters(frame, 0.0)
 
     def scenario(self) -> Scenario:
         title = HOSTILE[3] if self.hostile else "Synthetic region"
