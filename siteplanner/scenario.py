@@ -134,6 +134,15 @@ class DemandSettings(Section):
     deposits_per_person_cny: Positive = Field(
         default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"
     )
+    rural_deposit_factor: Positive = Field(
+        default=0.4,
+        le=1.0,
+        description="deposits a head in rural cells against core and urban ones; disposable income per head, Shanxi 2020: "
+        "13,878 and 34,793 CNY (NBS, recalled)",
+    )
+    town_deposit_factor: Positive = Field(
+        default=0.7, le=1.0, description="deposits a head in town cells against core and urban ones; midway, no source"
+    )
     household_size: Positive = Field(default=2.5, le=10.0, description="persons per household (D§3.3)")
     occupancy_final: Share = Field(default=0.85, description="final occupancy of a development (D§3.3 [A])")
     occupancy_half_years: Positive = Field(default=2.0, description="years to half of it (D§3.3 [A])")
@@ -177,7 +186,12 @@ class MarketSettings(Section):
     decay_per_min: Positive = Field(
         default=0.11, le=2.0, description="lambda, 1/minute (D§4; w(10 min) = 0.33)"
     )
-    outside_weight: NonNegative = Field(default=0.15, description="u in U0 = u * f(1 km) (D§4 [A])")
+    outside_share: float = Field(
+        default=0.125,
+        ge=0.0,
+        lt=1.0,
+        description="share of visits that no outlet wins where a bank is within 1 km (D§4 [A]: 10-15 %)",
+    )
     capacity_exponent: Positive = Field(
         default=0.5, le=2.0, description="exponent of counter-equivalents (D§4)"
     )
@@ -320,6 +334,11 @@ class RelocationSettings(Section):
         default=0.05,
         le=100.0,
         description="worth, in visits a day, of one person brought within reach of any bank; no source",
+    )
+    score_weight: NonNegative = Field(
+        default=1.0,
+        le=100.0,
+        description="worth, in visits a day, of one point of release or attract score; no source",
     )
     spacing_core_km: NonNegative = Field(default=0.5, description="own-own spacing (D§7.4 [A])")
     spacing_urban_km: NonNegative = Field(default=1.0, description="own-own spacing (D§7.4 [A])")

@@ -1,9 +1,11 @@
 """Maximise a sum of submodular terms under rules: start, local search, relaxation, exact cut loop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from siteplanner.location.errors import Infeasible, NoPlanInTime
@@ -19,6 +21,9 @@ STALL_SHARE = 0.02
 """The relaxation is left when a round closes less than this share of the gap (three times running)."""
 
 STALL_ROUNDS = 3
+
+PARALLEL_PAIRS = 2_000_000
+"""Fewer demand-site pairs than this are worked on by one thread."""
 
 CLASH_S = 60.0
 """Longest search for the clashing constraints of an infeasible problem."""
@@ -95,7 +100,11 @@ def maximise(
     report
         Turns a value of the terms into the caller's objective (p-median counts costs).
     """
-    race = Race(effort, report)
+    with _threads_for(terms):
+        return _maximise(terms, rules, sites, effort, Race(effort, report))
+
+
+def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
     found = search.improve(start, race.deadline)
@@ -109,6 +118,18 @@ def maximise(
         _close_by_relaxation(master, race)
         _close_by_branching(master, race, search, terms)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+
+@contextmanager
+def _threads_for(terms: list[Term]) -> Iterator[None]:
+    """Run small instances on one thread: waking the others costs more than their share of the work."""
+    before = numba.get_num_threads()
+    if sum(term.pairs.col_rows.size for term in terms) < PARALLEL_PAIRS:
+        numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def find_start(

@@ -13,9 +13,11 @@ from siteplanner.errors import Fault, InputError
 from siteplanner.tables import FORMATS, SETTLEMENTS
 
 NUMBERS = (
-    "area_m2", "counters", "smart_devices", "atms", "staff", "hours_per_week", "opex_wan", "capex_wan",
+    "area_m2", "counters", "smart_devices", "atms", "staff", "staff_min", "hours_per_week", "opex_wan",
+    "capex_wan",
 )  # fmt: skip
-WHOLE = ("counters", "smart_devices", "atms", "staff")
+WHOLE = ("counters", "smart_devices", "atms", "staff", "staff_min")
+OF_A_BRANCH = tuple(name for name in NUMBERS if name not in {"staff_min", "capex_wan"})
 FLAGS = ("full_service", "manual_cash")
 RENT_REFERENCE = "urban"
 """Settlement class at whose rent the running costs of the catalogue are stated."""
@@ -132,8 +134,7 @@ def equip(branches: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     looks = catalogue.formats.loc[branches["format"]].set_axis(branches.index)
     filled = {
         name: (branches[name].astype(float).fillna(looks[name].astype(float)) if name in branches else looks[name])
-        for name in NUMBERS
-        if name != "capex_wan"
+        for name in OF_A_BRANCH
     }
-    whole = {name: filled[name].round().astype("int64") for name in WHOLE}
+    whole = {name: filled[name].round().astype("int64") for name in WHOLE if name in filled}
     return branches.assign(**filled | whole)

@@ -86,16 +86,19 @@ def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tu
     cost = np.concatenate((km[satellite, core], np.full(n, HEAD_KM)))
     pair = np.arange(n_pairs)
     head = n_pairs + np.arange(n)
-    rows = [satellite, np.arange(n), n + core, n + np.arange(n), 2 * n + pair, 2 * n + pair]
-    columns = [pair, head, pair, head, pair, n_pairs + core]
+    ones, last = np.ones(n_pairs), 2 * n + n_pairs
+    rows = [satellite, np.arange(n), n + core, n + np.arange(n), 2 * n + pair, 2 * n + pair, np.full(n, last)]
+    columns = [pair, head, pair, head, pair, n_pairs + core, head]
     most = settings.max_size - 1.0
-    data = [np.ones(n_pairs), np.ones(n), np.ones(n_pairs), np.full(n, -most), np.ones(n_pairs), -np.ones(n_pairs)]
-    shape = (2 * n + n_pairs, n_pairs + n)
+    data = [ones, np.ones(n), ones, np.full(n, -most), ones, -ones, np.ones(n)]
+    shape = (last + 1, n_pairs + n)
     matrix = sp.csr_array(
         (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=shape
     )
-    low = np.concatenate((np.ones(n), np.full(n + n_pairs, -np.inf)))
-    high = np.concatenate((np.ones(n), np.zeros(n + n_pairs)))
+    # The last row follows from the others for whole numbers; stated, it tightens the relaxation.
+    fewest = np.ceil(n / settings.max_size)
+    low = np.concatenate((np.ones(n), np.full(n + n_pairs, -np.inf), [fewest]))
+    high = np.concatenate((np.ones(n), np.zeros(n + n_pairs), [np.inf]))
     value, gap = _run(matrix, cost, low, high)
     chosen = np.arange(n)
     taken = value[:n_pairs] > 0.5
@@ -116,7 +119,7 @@ def _run(
     model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
     model.a_matrix_.value_ = matrix.data
     solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)  # noqa: FBT003
+    solver.silent()
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("mip_max_nodes", NODE_LIMIT)
     solver.passModel(model)

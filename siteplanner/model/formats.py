@@ -82,7 +82,7 @@ def _choose(
     for at in range(len(moves)):
         local = origins["county_id"].iloc[at] == sites["county_id"].iloc[at]
         admissible = STAFFED if served[at] and local else STAFFED[1:]
-        manned = [kind for kind in admissible if table["staff"][kind] <= origins["staff"].iloc[at]]
+        manned = [kind for kind in admissible if table["staff_min"][kind] <= origins["staff"].iloc[at]]
         kind, reason = _smallest(manned or list(admissible[:1]), visits[at], capacity)
         kinds.append(kind)
         reasons.append(reason)

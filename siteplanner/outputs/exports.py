@@ -164,8 +164,8 @@ def write_manifest(
             "gain_gap": _number(proof.gain_gap),
         },
         "calibration": {
-            "visits": _number(plan.market.level),
-            "deposits": _number(plan.market.level_deposits),
+            "visits": _number(plan.market.calibration[0]),
+            "deposits": _number(plan.market.calibration[1]),
         },
         "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),

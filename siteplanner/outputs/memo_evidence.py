@@ -12,12 +12,12 @@ from siteplanner.outputs.html import heading, paragraph, say, strong, table, tex
 from siteplanner.outputs.memo_summary import proof_percent
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import changed_parameters, parameter_rows
-from siteplanner.outputs.wording import NO_NUMBER, number, percent, word
+from siteplanner.outputs.wording import number, percent, reason_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
 _MOST_COUNTIES = 40
-_MOST_REJECTED = 25
+_MOST_REJECTED = 12
 _HASH_LETTERS = 12  # enough to tell two files apart; the manifest holds all 64
 _MAIN_PARAMETERS = (
     "demand.plan_year",
@@ -27,7 +27,7 @@ _MAIN_PARAMETERS = (
     "demand.visits_per_person_year",
     "demand.deposits_per_person_cny",
     "market.decay_per_min",
-    "market.outside_weight",
+    "market.outside_share",
     "relocation.max_moves",
     "relocation.inclusion_weight",
     "relocation.cover_weight",
@@ -121,43 +121,41 @@ def rejected_section(plan: Plan, language: Language) -> Markup:
         return heading("rejected_title", language) + paragraph(say("rejected_none", language))
     counts = rejected["reason"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
     summary = say("list_comma", language).join(
-        say("reason_count", language, reason=word("reasons", str(reason), language), n=number(count))
+        say("reason_count", language, reason=reason_word(str(reason), language), n=number(count))
         for reason, count in counts.items()
     )
-    best = rejected.sort_values(
-        ["score", "branch_id", "site_id"], ascending=[False, True, True], kind="stable"
-    )
-    head = [
-        (word("columns", name, language), kind)
-        for name, kind in (
-            ("branch_name", ""),
-            ("site_name", ""),
-            ("score", "n"),
-            ("reason", ""),
-            ("rule", ""),
-        )
-    ]
-    rows = [_rejected_row(plan, row, language) for _, row in best.head(_MOST_REJECTED).iterrows()]
-    intro = say(
-        "rejected_intro",
-        language,
-        n=number(len(rejected)),
-        summary=summary,
-        shown=min(len(rejected), _MOST_REJECTED),
-    )
-    return heading("rejected_title", language) + paragraph(intro) + table(head, rows)
-
-
-def _rejected_row(plan: Plan, row: "pd.Series[Any]", language: Language) -> list[Any]:
+    intro = say("rejected_intro", language, n=number(len(rejected)), summary=summary, shown=_MOST_REJECTED)
     branches, sites = plan.layers.branches["name"], plan.candidates.sites["name"]
-    rule = str(row["rule"])
-    return [
-        text(branches.get(row["branch_id"], row["branch_id"])) if row["branch_id"] else NO_NUMBER,
-        text(sites.get(row["site_id"], row["site_id"])) if row["site_id"] else NO_NUMBER,
-        number(row["score"], 1),
-        word("reasons", str(row["reason"]), language),
-        word("rules", rule, language) if rule else "",
+    return (
+        heading("rejected_title", language)
+        + paragraph(intro)
+        + _rejected_table(rejected[rejected["branch_id"] != ""], "branch_id", branches, language)
+        + _rejected_table(rejected[rejected["branch_id"] == ""], "site_id", sites, language)
+    )
+
+
+def _rejected_table(rejected: pd.DataFrame, key: str, names: "pd.Series[str]", language: Language) -> Markup:
+    """Return the best-scored of one kind: release and attract scores do not compare."""
+    best = rejected.sort_values(["score", key], ascending=[False, True], kind="stable").head(_MOST_REJECTED)
+    if best.empty:
+        return Markup("")
+    title = say("rejected_branches" if key == "branch_id" else "rejected_sites", language)
+    columns = (("score", "n"), ("reason", ""), ("rule", ""))
+    head = [(title, "name"), *((word("columns", name, language), kind) for name, kind in columns)]
+    rows = [
+        [
+            text(names.get(place, place)),
+            number(score, 1),
+            reason_word(reason, language),
+            _rule_note(rule, language),
+        ]
+        for place, score, reason, rule in best[[key, "score", "reason", "rule"]].astype(object).to_numpy()
     ]
+    return table(head, rows)
+
+
+def _rule_note(rule: str, language: Language) -> str:
+    return word("rules", rule, language) if rule else ""
 
 
 def rules_section(plan: Plan, language: Language) -> Markup:

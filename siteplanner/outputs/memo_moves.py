@@ -1,5 +1,6 @@
 """The memo's middle: the move table and, for each move, why, what and for whom."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -9,12 +10,13 @@ from siteplanner import tables
 from siteplanner.outputs.exports import gaps_in_words
 from siteplanner.outputs.html import figures as key_figures
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
-from siteplanner.outputs.wording import number, percent, signed, word
+from siteplanner.outputs.wording import number, percent, reason_word, signed, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
 _MOST_ROWS = 200
 _MOST_ARTICLES = 40  # a committee reads no more; the workbook holds every move
+_RETENTION_DIFFERS = 0.10
 _CANNIBAL_WARNING = 0.25  # share of the gross gain taken from siblings (D§7.1)
 
 
@@ -113,7 +115,7 @@ def _article(plan: Plan, seq: str, row: "pd.Series[Any]", language: Language) ->
         paragraph(_why_leave(plan, row, language)),
         paragraph(_why_come(plan, row, language)),
         _ledger(row, language),
-        paragraph(_customers(row, language)),
+        paragraph(_customers(row, language) + _choice_note(row, language)),
         paragraph(_stands(row, language) + _rules(row, language), "small"),
         *(paragraph(words, "small caution") for words in _cautions(row, language)),
     ]
@@ -166,7 +168,7 @@ def _why_come(plan: Plan, row: "pd.Series[Any]", language: Language) -> Markup:
     site = plan.candidates.sites.loc[row["site_id"]]
     scores = plan.scores.attract.loc[row["site_id"]]
     reasons = say("list_comma", language).join(
-        word("reasons", row[name], language) for name in ("reason_1", "reason_2", "reason_3") if row[name]
+        reason_word(row[name], language) for name in ("reason_1", "reason_2", "reason_3") if row[name]
     )
     return say(
         "why_come",
@@ -231,6 +233,14 @@ def _customers(row: "pd.Series[Any]", language: Language) -> Markup:
         gained=number(row["covered_gained"]),
         lost=number(row["covered_lost"]),
     )
+
+
+def _choice_note(row: "pd.Series[Any]", language: Language) -> Markup:
+    """Say what the choice model keeps where it differs by more than 10 points (D§7.2)."""
+    share = float(row.get("retention_choice", math.nan))
+    if not abs(share - float(row["retention"])) > _RETENTION_DIFFERS:
+        return Markup("")
+    return say("retention_differs", language, share=percent(share))
 
 
 def _stands(row: "pd.Series[Any]", language: Language) -> Markup:

@@ -19,6 +19,12 @@ from siteplanner.scenario import Language
 _MAP_HEIGHT_PX, _MAP_WIDEST_PX = 560.0, 430.0
 _INSET_MARGIN = 0.12  # of the arrows' extent, so that no arrow touches the edge
 _LEAST_INSET_DEG = 0.05
+_MAIN_KPIS = (
+    "own_outlets", "own_outlets_dense", "own_outlets_destination", "counties_with_own", "townships_with_own",
+    "covered_own_share", "covered_any_share", "aged_60_covered_own_share", "inclusive_covered_own",
+    "mean_minutes_own", "ede_minutes_own", "gini_minutes_own", "visits_own", "share_own", "deposits_own_wan",
+    "opex_wan",
+)  # fmt: skip
 _BIG = 1_000.0  # from here decimals say nothing
 
 
@@ -222,14 +228,17 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
     """Return the network before and after, with bars to compare."""
     columns = [("kpi", ""), ("before", "n"), ("after", "n"), ("change", "n")]
     top = [(word("columns", name, language), kind) for name, kind in columns]
-    rows = [_kpi_row(str(kpi), row, language) for kpi, row in plan.ledger.kpis.iterrows()]
-    return heading("kpi_title", language) + table([*top, (say("bars_heading", language), "")], rows)
+    kpis = plan.ledger.kpis
+    main = kpis.loc[[kpi for kpi in _MAIN_KPIS if kpi in kpis.index]]
+    rows = [_kpi_row(str(kpi), row, language) for kpi, row in (main if len(main) else kpis).iterrows()]
+    drawn = table([*top, (say("bars_heading", language), "")], rows)
+    return heading("kpi_title", language) + drawn + paragraph(say("kpi_more", language), "small")
 
 
 def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:
     before, after, unit = float(row["before"]), float(row["after"]), str(row["unit"])
     words = word("kpis", kpi, language)
-    if kpi.endswith("_share"):
+    if unit == "share" or kpi.endswith("_share"):
         shown = (
             percent(before),
             percent(after),

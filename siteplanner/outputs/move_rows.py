@@ -23,7 +23,7 @@ def move_rows(plan: Plan) -> pd.DataFrame:
     moves = plan.relocation.moves
     frame = pd.concat(
         [
-            moves[["branch_id", "site_id", "distance_km", "pair_score"]],
+            moves[["branch_id", "site_id", "distance_km", "pair_score", "worth"]],
             _branches(plan, moves),
             _sites(plan, moves),
             plan.ledger.moves.reindex(moves.index),
@@ -56,7 +56,7 @@ def _sites(plan: Plan, moves: pd.DataFrame) -> pd.DataFrame:
     new = plan.candidates.sites.reindex(ids)
     stands = plan.formats.destinations.reindex(ids)
     place = _place(plan, new).add_prefix("to_")
-    kept = ["counters", "smart_devices", "atms", "staff", "area_m2", "hours_per_week"]
+    kept = [name for name in stands.columns if name not in {"format", "reason", "capex_wan"}]
     return place.assign(
         site_name=new["name"],
         destination_type=new["destination_type"],

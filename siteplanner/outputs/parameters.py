@@ -8,9 +8,11 @@ from pydantic_core import PydanticUndefined
 from siteplanner.outputs.wording import known
 from siteplanner.scenario import Language, Scenario, Section
 
+_NOT_THE_METHOD = ("title_", "inputs.", "output.")
+
 
 def parameter_rows(scenario: Scenario, language: Language) -> pd.DataFrame:
-    """List the parameters in the order of the scenario: ``parameter, value, default, meaning``."""
+    """List the parameters in order: ``parameter, value, default, meaning``; None where none is set."""
     rows = list(_walk(scenario, "", language))
     return pd.DataFrame(rows, columns=["parameter", "value", "default", "meaning"], dtype=object)
 
@@ -18,7 +20,8 @@ def parameter_rows(scenario: Scenario, language: Language) -> pd.DataFrame:
 def changed_parameters(scenario: Scenario, language: Language) -> pd.DataFrame:
     """List the parameters that have a default and differ from it."""
     rows = parameter_rows(scenario, language)
-    return rows[(rows["default"] != "") & (rows["value"] != rows["default"])].reset_index(drop=True)
+    given = rows["default"].notna() & (rows["value"] != rows["default"])
+    return rows[given & ~rows["parameter"].str.startswith(_NOT_THE_METHOD)].reset_index(drop=True)
 
 
 def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, Any, Any, str]]:
@@ -32,7 +35,8 @@ def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, 
         if isinstance(value, Section):
             rows += _walk_with_default(value, default, path, language)
         elif not (value is None and default is None and prefix.startswith("inputs.")):
-            rows.append((path, _shown(value), _shown(default), _meaning(path, field.description, language)))
+            shown = None if default is PydanticUndefined else _shown(default)
+            rows.append((path, _shown(value), shown, _meaning(path, field.description, language)))
     return rows
 
 
@@ -53,7 +57,7 @@ def _meaning(path: str, description: str | None, language: Language) -> str:
 
 def _shown(value: object) -> object:
     """Return what a cell can hold: numbers as numbers, lists and tables as text."""
-    if value is PydanticUndefined or value is None:
+    if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -27,8 +27,8 @@ def render_report(plan: Plan, language: Language, version: str) -> str:
     parts = [
         memo_summary.head(plan, language),
         memo_summary.recommendation(plan, rows, language),
-        memo_summary.map_figure(plan, rows, language),
         memo_summary.kpi_table(plan, language),
+        memo_summary.map_figure(plan, rows, language),
     ]
     if len(rows):
         parts += [memo_moves.move_table(rows, language), memo_moves.move_articles(plan, rows, language)]

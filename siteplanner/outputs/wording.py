@@ -14,10 +14,10 @@ _SECTION_OF = {
     "format": "formats",
     "zone_class": "classes",
     "role": "roles",
-    "reason": "reasons",
     "rule": "rules",
     "veto": "rules",
 }
+_REASONS = ("reasons", "rejections", "quota_reasons")
 _VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "rating", "layer")
 _PREFIXES = ("from_", "to_")
 NO_NUMBER = "\u2013"
@@ -46,9 +46,17 @@ def value_word(column: str, value: object, language: Language) -> object:
     if not isinstance(value, str) or not value:
         return value
     stem = stem_of(column)
+    if stem == "reason":
+        return reason_word(value, language)
     if stem in _VALUES:
         return word("values", f"{stem}.{value}", language)
     return word(_SECTION_OF[stem], value, language) if stem in _SECTION_OF else value
+
+
+def reason_word(key: str, language: Language) -> str:
+    """Return the words for a reason of a move, a rejection or a quota; the key itself where there are none."""
+    found = (known(section, key, language) for section in _REASONS)
+    return next((words for words in found if words), key)
 
 
 def stem_of(column: str) -> str:
@@ -65,7 +73,7 @@ def in_words(frame: pd.DataFrame, language: Language) -> pd.DataFrame:
     changed = {}
     for name in frame.columns:
         stem = stem_of(name)
-        if stem in _SECTION_OF or stem in _VALUES or frame[name].dtype == bool:
+        if stem in {"reason", *_SECTION_OF, *_VALUES} or frame[name].dtype == bool:
             codes = frame[name].astype(object)
             changed[name] = codes.map({code: value_word(name, code, language) for code in codes.unique()})
     return frame.assign(**changed)
