@@ -192,7 +192,7 @@
       el("th", { scope: "row" }, words.of("kpis", kpi.id), el("small", {}, " " + words.of("units", kpi.unit))),
       el("td", {}, kpiValue(words, kpi.before, kpi.unit)), el("td", {}, kpiValue(words, kpi.after, kpi.unit))));
     return el("div", {},
-      el("section", { class: "proof" }, el("h3", {}, words.t("how_good")),
+      el("section", { class: "proof" }, el("h2", {}, words.t("how_good")),
         gap ? el("p", { class: "claim" }, words.t("proof_gap", { gap })) : el("p", {}, words.t("proof_none")),
         el("p", {}, words.t("proof_numbers", {
           before: words.number(proof.before), after: words.number(proof.after), bound: words.number(proof.bound) })),

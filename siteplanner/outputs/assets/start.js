@@ -205,7 +205,7 @@
     app.readout = el("div", { class: "readout", hidden: true });
     tabs.open("moves");
     document.body.prepend(app.panel);
-    document.body.append(el("div", { class: "corner" }, app.readout, app.legend));
+    app.map.getContainer().parentNode.append(el("div", { class: "corner" }, app.readout, app.legend));
   }
 
   function prepare(map, app) {

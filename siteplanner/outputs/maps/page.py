@@ -63,7 +63,7 @@ def _frame(language: Language) -> tuple[str, str]:
     )
     licence = f"<!-- Leaflet 1.9.4\n{_asset('leaflet/LICENSE')}-->"
     inlined = [f"<script>{script}</script>" for script in scripts]
-    body = "\n".join([licence, _curtain(language), markup, _PLACE, *inlined, "</body>"])
+    body = "\n".join([licence, _curtain(language), f"<main>{markup}</main>", _PLACE, *inlined, "</body>"])
     return head, body
 
 
