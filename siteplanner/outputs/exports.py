@@ -104,7 +104,11 @@ def write_cells(plan: Plan, path: Path) -> int:
     arrays |= {str(name): _array(str(name), frame[name]) for name in frame.columns}
     fields = [pa.field(name, array.type, metadata=_about(name)) for name, array in arrays.items()]
     table = pa.table(list(arrays.values()), schema=pa.schema(fields))
-    pq.write_table(table, path, compression="zstd", version="2.6")
+    floats = [field.name for field in fields if pa.types.is_floating(field.type)]
+    others = [field.name for field in fields if field.name not in floats]
+    pq.write_table(
+        table, path, compression="zstd", version="2.6", use_dictionary=others, use_byte_stream_split=floats
+    )
     return len(frame)
 
 
