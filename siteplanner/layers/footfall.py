@@ -241,10 +241,11 @@ def _wrong(
     at = np.flatnonzero(wrong)
     shown = [
         Fault(places.name, f"{places.word} {places.start + i}", column, _shown(raw[int(i)]), expected)
-        for i in at[: FAULTS_SHOWN + 1]
+        for i in at[:FAULTS_SHOWN]
     ]
-    if len(at) > FAULTS_SHOWN:
-        shown[-1] = Fault(places.name, "", column, f"{len(at) - FAULTS_SHOWN:,} more of this kind", expected)
+    more = len(at) - FAULTS_SHOWN
+    if more > 0:
+        shown.append(Fault(places.name, "", column, f"{more:,} more of this kind", expected))
     return shown
 
 

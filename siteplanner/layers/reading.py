@@ -69,7 +69,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
     )
     footfall = _read_footfall(inputs, bounds, findings)
     findings.notes += _absent_layers(inputs)
-    faults = shorten(findings.faults)
+    faults = (*shorten(findings.faults), *findings.counted)
     if faults or counties is None or population is None:
         return None, faults
     placed = _place_all(points, counties, scenario.rules, findings)
@@ -131,7 +131,7 @@ def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) ->
     if inputs.footfall is None:
         return None
     checked = check_footfall(inputs.footfall, findings.folder, bounds)
-    findings.faults += checked.faults
+    findings.counted += checked.faults
     findings.notes += checked.notes
     for name, path in checked.files.items():
         findings.add_file(name, path)
