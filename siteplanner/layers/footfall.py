@@ -161,6 +161,7 @@ def _batches(path: Path, kind: str, columns: dict[str, str]) -> Iterator[tuple[i
                 names = _names(file.schema_arrow.names, kind, columns)
                 start = 1
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(names.values())):
+                    batch.validate(full=True)
                     yield start, pa.table({n: batch.column(source) for n, source in names.items()})
                     start += batch.num_rows
             return

@@ -61,7 +61,7 @@ def _shape(geometry: object, number: int) -> shapely.Geometry | None:
         return None
     try:
         return shapely.from_geojson(json.dumps(geometry))
-    except (shapely.GEOSException, ValueError, TypeError) as error:
+    except (shapely.GEOSException, ValueError, TypeError, RecursionError) as error:
         place = f"feature {number}"
         raise UnreadableError(
             place, f"a broken geometry ({first_line(error)})", "a GeoJSON geometry"
@@ -73,8 +73,8 @@ def _crs_of(content: dict[str, Any]) -> pyproj.CRS | None:
     member = content.get("crs")
     if not member:
         return WGS84
-    name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
-    return _parsed_crs(name)
+    about = member.get("properties") if isinstance(member, dict) else None
+    return _parsed_crs(about.get("name") if isinstance(about, dict) else None)
 
 
 def read_gpkg(path: Path, layer: str | None) -> TextTable:
@@ -88,7 +88,7 @@ def read_gpkg(path: Path, layer: str | None) -> TextTable:
     base = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
     try:
         return _read_gpkg_table(base, layer)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
         raise UnreadableError("", f"a broken GeoPackage ({first_line(error)})", "a GeoPackage") from None
     finally:
         base.close()
@@ -192,6 +192,8 @@ def read_geoparquet(path: Path) -> TextTable:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
+        # Text that is not UTF-8 is refused here, not where it is first shown.
+        table.validate(full=True)
         meta = json.loads((table.schema.metadata or {}).get(b"geo", b"null"))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError("", f"a broken Parquet file ({first_line(error)})", "a Parquet file") from None
@@ -199,9 +201,10 @@ def read_geoparquet(path: Path) -> TextTable:
     name = meta.get("primary_column") if isinstance(meta, dict) else None
     if name not in table.column_names:
         return text
-    about = meta["columns"].get(name, {})
-    if about.get("encoding") != "WKB":
-        raise UnreadableError("", f"geometry as {about.get('encoding')}", "geometry as WKB")
+    columns = meta.get("columns")
+    about = columns.get(name) if isinstance(columns, dict) else None
+    if not isinstance(about, dict) or about.get("encoding") != "WKB":
+        raise UnreadableError("", "geometry in another form", "geometry as WKB")
     try:
         shapes = shapely.from_wkb(np.asarray(table.column(name).to_pylist(), dtype=object))
     except (shapely.GEOSException, TypeError) as error:
@@ -226,7 +229,10 @@ def _located(frame: pd.DataFrame, shapes: np.ndarray, crs: pyproj.CRS | None) ->
         raise UnreadableError("", "no coordinate system", "one that is declared, such as EPSG:4326")
     numbers = np.arange(1, len(frame) + 1)
     if not any(crs.equals(same, ignore_axis_order=True) for same in SAME_AS_WGS84):
-        turn = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+        try:
+            turn = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+        except pyproj.exceptions.ProjError:
+            raise UnreadableError("", f'the coordinate system "{crs.name}"', "one of the Earth") from None
         shapes = shapely.transform(shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])))
     return TextTable(frame, "feature", numbers, geometry=shapely.force_2d(shapes))
 
