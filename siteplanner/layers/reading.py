@@ -1,5 +1,6 @@
 """All files of a scenario to one record: every fault of every file is found before anything is refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,6 +17,7 @@ from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.layers.scenario_file import try_scenario
 from siteplanner.scenario import Inputs, RuleSettings, Scenario
 
 
@@ -41,6 +43,23 @@ def read_layers(scenario: Scenario, folder: Path) -> Layers:
 def check_layers(scenario: Scenario, folder: Path) -> tuple[Fault, ...]:
     """Return what `read_layers` would refuse; empty when it would refuse nothing."""
     return _read(scenario, folder)[1]
+
+
+def check_files(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Fault, ...]:
+    """Return every fault of a scenario file and of all files that it names.
+
+    Parameters
+    ----------
+    path, overrides
+        As for `load_scenario`.
+    """
+    try:
+        scenario, faults = try_scenario(path, overrides)
+    except InputError as error:
+        return error.faults
+    if scenario is None:
+        return faults
+    return (*faults, *check_layers(scenario, Path(path).parent))
 
 
 def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault, ...]]:

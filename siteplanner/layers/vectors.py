@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -155,7 +156,10 @@ def read_shapefile(path: Path, encoding: str | None) -> TextTable:
         if not path.with_suffix(suffix).exists():
             raise UnreadableError("", f"no {path.stem}{suffix} beside it", "a Shapefile with all its parts")
     try:
-        meta, _, shapes, fields = pyogrio.raw.read(path, encoding="ISO-8859-1", datetime_as_string=True)
+        with warnings.catch_warnings():
+            # GDAL's remarks on a layer are not for our reader; what matters is checked below.
+            warnings.simplefilter("ignore")
+            meta, _, shapes, fields = pyogrio.raw.read(path, encoding="ISO-8859-1", datetime_as_string=True)
     except Exception as error:  # noqa: BLE001 - GDAL's errors have no common root here
         raise UnreadableError("", f"a broken Shapefile ({first_line(error)})", "a Shapefile") from None
     codec = encoding or _declared_codec(path)

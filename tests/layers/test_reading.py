@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from siteplanner import tables
+from siteplanner.layers import check_files
 from siteplanner.layers.datum import from_wgs84
 
 H = "branch_id,name,lon,lat"
@@ -35,6 +36,23 @@ people.tif pixel row 0, column 0: found -7 (negative pixels in all: 2,400), expe
 declare the value that stands for no data
 """
     assert world.faults(tickets='{ path = "tickets.csv" }') == expected.strip().split("\n")
+
+
+def test_faults_of_the_scenario_and_of_its_files_are_listed_together(world):
+    world.write("branches.csv", "branch_id,name,lon,lat\nB1,a,112.1,north\n")
+    world.scenario(sites=world.table("sites.csv"))
+    scenario = world.folder / "scenario.toml"
+    text = scenario.read_text().replace('path = "branches.csv", datum = "wgs84"', 'path = "branches.csv"')
+    scenario.write_text(text + "\n[grid]\ncel_m = 5\n")
+    expected = """
+scenario.toml key inputs.branches.datum: found nothing, expected a value; the key is required
+scenario.toml key grid.cel_m: found a key that has no meaning, expected one of cell_m
+--set key zones.fdr_q: found 7, expected less than 1
+branches.csv line 2 (branch_id B1), column lat: found "north", expected a number from -85 to 85
+sites.csv: found no such file, expected a file at sites.csv, relative to the scenario
+"""
+    faults = [str(fault) for fault in check_files(scenario, ["zones.fdr_q=7"])]
+    assert sorted(faults) == sorted(expected.strip().split("\n"))
 
 
 def test_faults_of_one_kind_are_shown_twenty_times_and_counted(world):
