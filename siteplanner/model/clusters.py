@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
 from siteplanner import tables
+from siteplanner.errors import EngineError
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.rules import distances_km, unit_vectors
 from siteplanner.scenario import ClusterSettings
@@ -16,6 +17,7 @@ from siteplanner.scenario import ClusterSettings
 HEAD_KM = 100.0
 """Fewest heads first: one head fewer outweighs this many km between satellites and cores; no source."""
 
+MIP_GAP = 1e-4
 NODE_LIMIT = 2_000
 """Nodes of the branch and bound of one group, so that the answer depends on no clock; no source."""
 
@@ -57,7 +59,9 @@ def group_branches(branches: pd.DataFrame, catalogue: Catalogue, settings: Clust
     for name in np.unique(group):
         members = np.flatnonzero(group == name)
         if members.size > 1:
-            chosen, missing = _solve(km[np.ix_(members, members)], allowed[np.ix_(members, members)], settings)
+            chosen, missing = _solve(
+                km[np.ix_(members, members)], allowed[np.ix_(members, members)], settings
+            )
             core[members] = members[chosen]
             gap = max(gap, missing)
     return Clusters(_tell(ordered, core, km), gap)
@@ -101,7 +105,7 @@ def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tu
     high = np.concatenate((np.ones(n), np.zeros(n + n_pairs), [np.inf]))
     value, gap = _run(matrix, cost, low, high)
     chosen = np.arange(n)
-    taken = value[:n_pairs] > 0.5
+    taken = np.round(value[:n_pairs]) > 0.0
     chosen[satellite[taken]] = core[taken]
     return chosen, gap
 
@@ -109,23 +113,16 @@ def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tu
 def _run(
     matrix: sp.csr_array, cost: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = cost.size, low.size
-    model.col_cost_ = cost
-    model.col_lower_, model.col_upper_ = np.zeros(cost.size), np.ones(cost.size)
-    model.row_lower_, model.row_upper_ = low, high
-    model.integrality_ = [highspy.HighsVarType.kInteger] * cost.size
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
-    model.a_matrix_.value_ = matrix.data
-    solver = highspy.Highs()
-    solver.silent()
-    solver.setOptionValue("threads", 1)
-    solver.setOptionValue("mip_max_nodes", NODE_LIMIT)
-    solver.passModel(model)
-    solver.run()
-    gap = float(solver.getInfo().mip_gap)
-    return np.array(solver.getSolution().col_value), gap
+    found = milp(
+        cost,
+        integrality=np.ones(cost.size, dtype=np.int64),
+        bounds=Bounds(0.0, 1.0),
+        constraints=LinearConstraint(matrix, low, high),
+        options={"node_limit": NODE_LIMIT, "mip_rel_gap": MIP_GAP},
+    )
+    if found.x is None:
+        raise EngineError(f"branches could not be grouped to clusters: {found.message}")
+    return np.asarray(found.x), float(found.mip_gap or 0.0)
 
 
 def _tell(branches: pd.DataFrame, core: np.ndarray, km: np.ndarray) -> pd.DataFrame:
