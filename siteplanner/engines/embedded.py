@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines import FootfallSum, PeopleSum
-from siteplanner.engines.overlap import Labeller, Spread, centre_in_grid, spread
-from siteplanner.layers.footfall import BAND_STARTS_H, WEEKDAY_DAY, read_sightings
+from siteplanner.engines.overlap import LONLAT_CODES, Labeller, Spread, centre_in_grid, spread
+from siteplanner.layers.footfall import BAND_STARTS_H, WEEKDAY_DAY, is_weekend, read_sightings
 from siteplanner.layers.gdal import rasterio
 from siteplanner.layers.rasters import Band, open_raster
 from siteplanner.layers.records import FootfallSource, RasterSource
@@ -23,21 +23,21 @@ class EmbeddedEngine:
     def sum_raster(self, source: RasterSource, grid: Grid, counties: gpd.GeoDataFrame) -> PeopleSum:
         """Sum persons per pixel to cells by exact area overlap; people are never resampled.
 
-        A pixel belongs to the county that contains its centre, where counties overlap to the smallest id, and its
-        people stay with that county and on the grid. Rasters in another system than longitude and latitude are
-        split into pieces of a quarter cell instead.
+        A pixel belongs to the county that contains its centre, where counties overlap to the smallest id,
+        and its people stay with that county and on the grid. Rasters in another system than longitude and
+        latitude are split into pieces of a quarter cell instead.
         """
         ordered = counties.sort_index()
         names = ordered.index.to_numpy(dtype=object)
         count_in = np.zeros(len(names) + 1)
-        pieces = []
         with open_raster(source.path) as raster:
             label = _county_labeller(raster, ordered)
 
             def counted(band: Band) -> np.ndarray:
                 labels = label(band)
                 # The label -1 of pixels in no county counts into the first place.
-                count_in[:] += np.bincount(labels.ravel() + 1, weights=band.people.ravel(), minlength=len(count_in))
+                people = band.people.ravel()
+                count_in[:] += np.bincount(labels.ravel() + 1, weights=people, minlength=len(count_in))
                 return labels
 
             pieces = list(spread(raster, grid, counted))
@@ -52,8 +52,8 @@ class EmbeddedEngine:
     def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
         """Sum foot traffic to cells by day type and hour band: mean people per hour of the band.
 
-        The total of a band is divided by its hours and by the distinct dates of its day type in the file. A file
-        without times, and a raster, hold means already: they are counted as they are, as daytime of a weekday.
+        The total of a band is divided by its hours and by the distinct dates of its day type in the file. A
+        file without times, and a raster, hold means already: they count as they are, as daytime of a weekday.
         """
         if source.kind == "raster":
             return _sum_footfall_raster(source, grid)
@@ -77,15 +77,20 @@ class EmbeddedEngine:
 
 def _county_labeller(raster: "rasterio.DatasetReader", counties: gpd.GeoDataFrame) -> Labeller:
     """Return a labeller that gives each pixel the number of the county of its centre."""
-    here = counties.geometry.to_crs(raster.crs.to_wkt()) if raster.crs.to_epsg() != counties.crs.to_epsg() else counties.geometry
+    shapes_here = counties.geometry
+    if raster.crs.to_epsg() not in LONLAT_CODES:
+        shapes_here = shapes_here.to_crs(raster.crs.to_wkt())
     # What is burnt later covers what is there: the smallest id comes last.
-    shapes = [(shape, number) for number, shape in reversed(list(enumerate(here)))]
+    shapes = [(shape, number) for number, shape in reversed(list(enumerate(shapes_here)))]
 
     def label(band: Band) -> np.ndarray:
-        place = raster.transform * raster.transform.translation(0, band.row)
-        return rasterio.features.rasterize(
-            shapes, out_shape=band.people.shape, transform=place, fill=-1, dtype="int32"
+        a, b, c, d, e, f = raster.transform[:6]
+        place = rasterio.Affine(a, b, c + b * band.row, d, e, f + e * band.row)
+        shape = band.people.shape
+        labels: np.ndarray = rasterio.features.rasterize(
+            shapes, shape, fill=-1, transform=place, dtype="int32"
         )
+        return labels
 
     return label
 
@@ -119,12 +124,13 @@ def _sum_footfall_raster(source: FootfallSource, grid: Grid) -> FootfallSum:
     place = np.searchsorted(grid.cells.index.to_numpy(), parts["cell_id"].to_numpy())
     table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
     table[place, WEEKDAY_DAY] = parts["people"].to_numpy()
-    return FootfallSum(_per_hour(table, set(), grid), _footfall_account(inside, count_in - inside, float(table.sum())))
+    account = _footfall_account(inside, count_in - inside, float(table.sum()))
+    return FootfallSum(_per_hour(table, set(), grid), account)
 
 
 def _per_hour(table: np.ndarray, days: set[int], grid: Grid) -> pd.DataFrame:
     dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
-    weekend = int(((dated + 3) % 7 >= 5).sum())
+    weekend = int(is_weekend(dated).sum())
     n_days = np.repeat([len(dated) - weekend, weekend], len(BAND_STARTS_H) - 1)
     hours = np.tile(np.diff(BAND_STARTS_H), 2)
     divisor = np.where(n_days > 0, n_days * hours, 1) if len(dated) else np.ones(len(hours))

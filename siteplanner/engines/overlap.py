@@ -1,8 +1,8 @@
 """Pixels to lattice cells by exact area, with nobody lost at the edge of the grid.
 
-On a cylindrical equal-area lattice the edges of a pixel in degrees are straight lines, and the share of a pixel
-that falls into a cell is the product of a share along the columns and a share along the rows. A whole window
-of pixels is therefore spread by two sparse matrices.
+On a cylindrical equal-area lattice the edges of a pixel in degrees are straight lines, and the share of a
+pixel that falls into a cell is the product of a share along the columns and a share along the rows. A whole
+window of pixels is therefore spread by two sparse matrices.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,8 +23,6 @@ LONLAT_CODES = (4326, 4490)
 # A pixel of another system is cut into pieces of at most a quarter cell, and at most this many a side.
 PIECES_PER_CELL = 4
 PIECES_MAX = 8
-# Pieces projected at once.
-PIECES_AT_ONCE = 1 << 20
 
 # Of the cells at the same distance from a pixel, this many are compared to take the one with the smallest id.
 NEAREST_COMPARED = 8
@@ -103,8 +101,9 @@ def centre_in_grid(raster: Any, grid: Grid) -> Labeller:  # noqa: ANN401 - raste
     known = _mask(grid)
 
     def label(band: Band) -> np.ndarray:
-        rows, cols = np.indices(band.people.shape)
-        lon, lat = _degrees(raster, rows + band.row + 0.5, cols + 0.5)
+        n_rows, n_cols = band.people.shape
+        rows, cols = np.meshgrid(np.arange(n_rows) + 0.5, np.arange(n_cols) + 0.5, indexing="ij")
+        lon, lat = _degrees(raster, rows + band.row, cols)
         row, col = _lattice_index(grid.lattice, lon, lat)
         return np.where(_lookup(known, row, col), 0, -1)
 
@@ -121,7 +120,7 @@ class _Nearest:
 
     def cells(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """Return cell ids for lattice rows and columns, which may lie off the grid."""
-        ids = row.astype(np.int64) * self.grid.lattice.n_cols + col
+        ids: np.ndarray = row.astype(np.int64) * self.grid.lattice.n_cols + col
         away = np.flatnonzero(~_lookup(self.known, row, col))
         if away.size:
             ids[away] = self._search(row[away], col[away])
@@ -132,8 +131,8 @@ class _Nearest:
         if self.tree is None:
             self.tree = cKDTree(cells[["row", "col"]].to_numpy(dtype=float))
         compared = min(NEAREST_COMPARED, len(cells))
-        far, at = self.tree.query(np.column_stack([row, col]).astype(float), k=compared)
-        far, at = far.reshape(len(row), compared), at.reshape(len(row), compared)
+        found = self.tree.query(np.column_stack([row, col]).astype(float), k=range(1, compared + 1))
+        far, at = np.asarray(found[0]), np.asarray(found[1])
         ids = cells.index.to_numpy()[at]
         tied = np.where(far <= far[:, :1], ids, np.iinfo(np.int64).max)
         return np.asarray(tied.min(axis=1))
@@ -148,7 +147,7 @@ def _mask(grid: Grid) -> np.ndarray:
 def _lookup(known: np.ndarray, row: np.ndarray, col: np.ndarray) -> np.ndarray:
     n_rows, n_cols = known.shape
     on = (row >= 0) & (row < n_rows) & (col >= 0) & (col < n_cols)
-    return on & known[np.where(on, row, 0), np.where(on, col, 0)]
+    return np.asarray(on & known[np.where(on, row, 0), np.where(on, col, 0)])
 
 
 def _lattice_index(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +198,9 @@ def share_matrix(edges: np.ndarray, n_cells: int) -> sparse.csr_array:
 
 
 def _spread_lonlat(band: Band, labels: np.ndarray, frame: _Frame, nearest: _Nearest) -> Iterator[Spread]:
-    for number, window in enumerate(ndimage.find_objects(labels + 1)):
+    windows: list[Any] = ndimage.find_objects(labels + 1)
+    for number, window in enumerate(windows):
+        # A county without a pixel in this band has no window.
         if window is None:
             continue
         people = np.where(labels[window] == number, band.people[window], 0.0)
@@ -270,7 +271,6 @@ def _cells_at(raster: Any, grid: Grid, at: tuple[np.ndarray, np.ndarray]) -> tup
 
 
 def _pieces(raster: Any, lattice: Lattice) -> int:  # noqa: ANN401 - rasterio ships no types
-    west, south, east, north = raster.bounds
     lon, lat = _degrees(raster, np.array([0.5, 1.5, 0.5]) + raster.height // 2, np.array([0.5, 0.5, 1.5]))
     x_m, y_m = to_plane(lattice, lon, lat)
     side_m = max(np.hypot(x_m[1] - x_m[0], y_m[1] - y_m[0]), np.hypot(x_m[2] - x_m[0], y_m[2] - y_m[0]))

@@ -1,20 +1,19 @@
 """The county layer: polygons, checked and repaired."""
 
+from collections.abc import Callable
+
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from siteplanner.errors import Fault
+from siteplanner.layers.blanks import filled
 from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.files import read_table
 from siteplanner.layers.findings import Findings
-from siteplanner.layers.typed import Typed
+from siteplanner.layers.typed import LAT_MAX, LON_MAX, Typed
 from siteplanner.scenario import Datum, TableInput
 from siteplanner.tables import COUNTIES
-
-# The prefecture rule of relocation needs a name even where none is given (tables.COUNTIES).
-ONE_PREFECTURE = "region"
 
 # Wider than any country that does not cross the antimeridian, degrees.
 WIDTH_MAX_DEG = 180.0
@@ -35,22 +34,8 @@ def read_counties(spec: TableInput, findings: Findings) -> gpd.GeoDataFrame | No
         findings.notes.append(("repaired_polygons", "counties", str(repaired)))
     if faults or result.faults:
         return None
-    frame = _filled(result.frame).assign(geometry=shapes).set_index("county_id").sort_index()
+    frame = filled(result.frame, COUNTIES).assign(geometry=shapes).set_index("county_id").sort_index()
     return gpd.GeoDataFrame(frame, geometry="geometry", crs="EPSG:4326")
-
-
-def _filled(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = len(frame)
-    empty = pd.Series(np.full(rows, "", dtype=object), index=frame.index)
-    missing = pd.Series(np.full(rows, np.nan), index=frame.index)
-    prefecture = frame.get("prefecture", empty)
-    return frame.assign(
-        prefecture=prefecture.where(prefecture != "", ONE_PREFECTURE),
-        residents=frame.get("residents", missing),
-        inclusive=frame.get("inclusive", pd.Series(np.zeros(rows, dtype=bool), index=frame.index)),
-        list_name=frame.get("list_name", empty),
-        list_year=frame.get("list_year", missing),
-    )
 
 
 def _polygons(shapes: np.ndarray, result: Typed, spec: TableInput) -> tuple[np.ndarray, list[Fault], int]:
@@ -65,8 +50,9 @@ def _polygons(shapes: np.ndarray, result: Typed, spec: TableInput) -> tuple[np.n
     if faults:
         return shapes, faults, 0
     broken = ~shapely.is_valid(shapes)
-    mended = np.where(broken, shapely.make_valid(shapes, method="structure"), shapes)
-    mended = _without_lines(mended)
+    # The structure of the rings tells what the polygon was meant to be; what collapses to a line is dropped.
+    repaired = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
+    mended = np.where(broken, repaired, shapes)
     mended = shapely.transform(mended, _shift(spec.datum))
     for i in np.flatnonzero(shapely.area(mended) <= 0.0):
         faults.append(Fault(spec.path, result.places[i], "geometry", "a polygon without area", "a polygon"))
@@ -77,8 +63,8 @@ def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: s
     faults = []
     west, south, east, north = shapely.bounds(shapes).T
     with np.errstate(invalid="ignore"):
-        fits = (west >= -180.0) & (east <= 180.0) & (south >= -85.0) & (north <= 85.0)
-        swapped = ~fits & (south >= -180.0) & (north <= 180.0) & (west >= -85.0) & (east <= 85.0)
+        fits = (west >= -LON_MAX) & (east <= LON_MAX) & (south >= -LAT_MAX) & (north <= LAT_MAX)
+        swapped = ~fits & (south >= -LON_MAX) & (north <= LON_MAX) & (west >= -LAT_MAX) & (east <= LAT_MAX)
         wide = fits & (east - west > WIDTH_MAX_DEG)
     for i in np.flatnonzero(~wrong & (~fits | wide)):
         found = f"coordinates from {west[i]:.6g}, {south[i]:.6g} to {east[i]:.6g}, {north[i]:.6g}"
@@ -88,22 +74,7 @@ def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: s
     return faults
 
 
-def _without_lines(shapes: np.ndarray) -> np.ndarray:
-    """Drop the points and lines that a repair may leave beside the polygons."""
-    parts, owner = shapely.get_parts(shapes, return_index=True)
-    inner, again = shapely.get_parts(parts, return_index=True)
-    flat = shapely.get_type_id(inner) == 3  # noqa: PLR2004 - GEOS's number of a polygon
-    owners = owner[again[flat]]
-    grouped = shapely.multipolygons(
-        inner[flat], indices=owners, out=np.full(len(shapes), shapely.MultiPolygon())
-    )
-    single = np.bincount(owners, minlength=len(shapes)) == 1
-    first = np.searchsorted(owners, np.flatnonzero(single))
-    grouped[single] = inner[flat][first]
-    return np.asarray(grouped)
-
-
-def _shift(datum: Datum):  # noqa: ANN202
+def _shift(datum: Datum) -> Callable[[np.ndarray], np.ndarray]:
     def shift(xy: np.ndarray) -> np.ndarray:
         return np.column_stack(to_wgs84(xy[:, 0], xy[:, 1], datum))
 

@@ -2,8 +2,8 @@
 
 import codecs
 
-# Text of Chinese files keeps to GB 2312 but for rare names; bytes of another encoding (Big5, Shift-JIS, Latin-1)
-# that happen to decode as GB 18030 give mostly characters outside it. No source: measured on our own samples.
+# Text of Chinese files keeps to GB 2312 but for rare names; bytes of another encoding (Big5, Shift-JIS,
+# Latin-1) that happen to decode as GB 18030 give mostly characters outside it. No source: a planning default.
 COMMON_SHARE_MIN = 0.85
 
 # A text of Latin letters in UTF-16 without its mark has a zero in nearly every second byte.
@@ -55,10 +55,8 @@ def _codec_of(data: bytes, name: str) -> str:
 
 def _wide_codec(data: bytes) -> str | None:
     head = data[:4096]
-    if len(head) < 2:
-        return None
     for codec, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
-        if zeros.count(0) >= ZERO_SHARE_MIN * max(len(zeros), 1):
+        if zeros.count(0) > ZERO_SHARE_MIN * len(zeros):
             return codec
     return None
 
@@ -76,7 +74,7 @@ def _where(data: bytes, error: UnicodeDecodeError) -> str:
 
 
 def _common_share(text: str) -> float:
-    wide = [letter for letter in text if ord(letter) > 127]
+    wide = [letter for letter in text if not letter.isascii()]
     known = sum(1 for letter in wide if _in_gb2312(letter))
     return known / max(len(wide), 1)
 

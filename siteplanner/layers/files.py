@@ -34,11 +34,12 @@ def read_table(
             Fault(spec.path, "", "", f"a file that cannot be read ({error.strerror})", "a readable file")
         )
         return None
+    findings.faults += [row.fault(spec.path) for row in text.broken]
+    if len(text.numbers) == 0 and not text.broken:
+        findings.faults.append(Fault(spec.path, "", "", "no rows", "at least one row"))
+        return None
     text, faults = rename(text, table, spec.columns, spec.path)
     findings.faults += faults
-    if not faults and text.frame.empty and text.geometry is None:
-        findings.faults.append(Fault(spec.path, "", "", "a header and no rows", "at least one row"))
-        return None
     result = typed(text, table, spec.path)
     findings.faults += result.faults
     findings.notes += [("absent_column", table.name, column) for column in result.absent]

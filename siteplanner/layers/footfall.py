@@ -17,10 +17,10 @@ from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
 from siteplanner.layers.findings import FAULTS_SHOWN
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place
-from siteplanner.layers.rasters import check_raster
+from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.text_tables import UnreadableError, bytes_of, first_line
-from siteplanner.layers.typed import LOCAL_ZONE
+from siteplanner.layers.typed import LAT_MAX, LOCAL_ZONE
 from siteplanner.scenario import FootfallInput
 from siteplanner.tables import FOOTFALL, FOOTFALL_BANDS
 
@@ -34,6 +34,9 @@ WEEKDAY_DAY = FOOTFALL_BANDS.index("footfall_weekday_day")
 # 1 January 1970 was a Thursday, day 3 of a week that starts on Monday.
 EPOCH_WEEKDAY = 3
 SATURDAY = 5
+
+# Latitudes beyond the Earth in more than this share of the rows mean swapped columns.
+SWAPPED_SHARE_MIN = 0.5
 
 POINT_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -59,7 +62,7 @@ class Sightings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedFootfall:
-    """A source that can be read, or why it cannot; the files it consists of, by their name in the scenario."""
+    """A source that can be read, or why it cannot; its files by their name in the scenario."""
 
     source: FootfallSource | None
     faults: tuple[Fault, ...]
@@ -67,7 +70,7 @@ class CheckedFootfall:
     files: dict[str, Path]
 
 
-def check_footfall(spec: FootfallInput, folder: Path, bounds: tuple[float, ...] | None) -> CheckedFootfall:
+def check_footfall(spec: FootfallInput, folder: Path, bounds: Bounds | None) -> CheckedFootfall:
     """Check the file or files of foot traffic; of pings only the first rows of each file."""
     files = _files_of(spec, folder)
     if isinstance(files, Fault):
@@ -75,6 +78,9 @@ def check_footfall(spec: FootfallInput, folder: Path, bounds: tuple[float, ...] 
     where = find_place(spec.path, folder)
     source = FootfallSource(str(where), spec.kind, spec.datum, dict(spec.columns))
     if spec.kind == "raster":
+        if spec.datum != "wgs84":
+            wrong = Fault(spec.path, "", "datum", f'"{spec.datum}"', "wgs84: a raster cannot be shifted")
+            return CheckedFootfall(None, (wrong,), (), files)
         faults = check_raster(next(iter(files.values())), spec.path, bounds)
         notes: tuple[tuple[str, ...], ...] = (("absent_column", "footfall", "time"),)
     else:
@@ -113,7 +119,7 @@ def _parquet_files(folder: Path) -> list[Path]:
 
 
 def _check_rows(
-    spec: FootfallInput, files: dict[str, Path], bounds: tuple[float, ...] | None
+    spec: FootfallInput, files: dict[str, Path], bounds: Bounds | None
 ) -> tuple[list[Fault], tuple[tuple[str, ...], ...]]:
     faults: list[Fault] = []
     rows = inside = 0
@@ -139,7 +145,7 @@ def _check_rows(
     return faults, tuple(("absent_column", "footfall", name) for name in sorted(absent))
 
 
-def _count_inside(sightings: Sightings, bounds: tuple[float, ...] | None) -> int:
+def _count_inside(sightings: Sightings, bounds: Bounds | None) -> int:
     if bounds is None:
         return len(sightings.lon)
     west, south, east, north = bounds
@@ -250,7 +256,7 @@ def _shown(value: pa.Scalar) -> str:
 def _coordinates(batch: pa.Table, places: _Places) -> tuple[np.ndarray, np.ndarray, list[Fault]]:
     lon, faults = _numbers(batch, "lon", places)
     lat, more = _numbers(batch, "lat", places)
-    if faults and len(lat) and np.mean((np.abs(lat) > 85.0) & (np.abs(lon) <= 85.0)) > 0.5:  # noqa: PLR2004 - as in tables
+    if len(lat) and np.mean((np.abs(lat) > LAT_MAX) & (np.abs(lon) <= LAT_MAX)) > SWAPPED_SHARE_MIN:
         return (
             lon,
             lat,
@@ -315,9 +321,14 @@ def _bands(raw: pa.ChunkedArray, places: _Places) -> tuple[np.ndarray, np.ndarra
     seconds = times.to_numpy().astype("datetime64[s]").astype(np.int64)
     day, second = np.divmod(seconds, 86_400)
     band = np.searchsorted(BAND_STARTS_H, second // 3_600, side="right") - 1
-    weekend = (day + EPOCH_WEEKDAY) % 7 >= SATURDAY
+    weekend = is_weekend(day)
     band = np.where(wrong, WEEKDAY_DAY, band + 4 * weekend).astype(np.int8)
     return band, np.where(wrong, -1, day), _wrong(places, "time", wrong, raw, "a time YYYY-MM-DD HH:MM:SS")
+
+
+def is_weekend(day: np.ndarray) -> np.ndarray:
+    """Whether days since 1970-01-01 are Saturdays or Sundays."""
+    return np.asarray((day + EPOCH_WEEKDAY) % 7 >= SATURDAY)
 
 
 def _parsed(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":

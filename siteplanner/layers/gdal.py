@@ -2,12 +2,12 @@
 
 import os
 
-# GDAL reads GDAL_SKIP once, when a library registers its drivers; hence before the import below. The skipped ones
-# can open other files, run code or talk to the network on the word of a file's content.
+# GDAL reads GDAL_SKIP once, when a library registers its drivers; hence before the imports below. The skipped
+# drivers can open other files, run code or talk to the network on the word of a file's content.
 SKIPPED_DRIVERS = (
-    "VRT", "GTI", "OGR_VRT", "GDALG", "DERIVED", "HTTP", "WMS", "WCS", "WFS", "WMTS", "OAPIF", "OGCAPI", "CSW",
-    "DAAS", "EEDA", "EEDAI", "PLMosaic", "PLSCENES", "NGW", "Elasticsearch", "Carto", "AmigoCloud", "STACIT",
-    "STACTA", "ADBC",
+    "VRT", "GTI", "OGR_VRT", "GDALG", "DERIVED", "HTTP", "WMS", "WCS", "WFS", "WMTS", "OAPIF", "OGCAPI",
+    "CSW", "DAAS", "EEDA", "EEDAI", "PLMosaic", "PLSCENES", "NGW", "Elasticsearch", "Carto", "AmigoCloud",
+    "STACIT", "STACTA", "ADBC",
 )  # fmt: skip
 SETTINGS = {
     "GDAL_SKIP": ",".join(SKIPPED_DRIVERS),

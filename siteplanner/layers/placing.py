@@ -13,7 +13,8 @@ from siteplanner.scenario import RuleSettings
 # Mean radius of the Earth (IUGG), km.
 EARTH_RADIUS_KM = 6371.0088
 
-# A point just over the drawn line belongs to the county: boundaries are generalised by about this much. No source.
+# A point just over the drawn line belongs to the county: boundaries are generalised by about this much (no
+# source).
 BORDER_KM = 2.0
 
 
@@ -59,8 +60,8 @@ def find_county(lon: np.ndarray, lat: np.ndarray, counties: gpd.GeoDataFrame) ->
 def _nearest(lon: np.ndarray, lat: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest shape of each point and the distance to it, km.
 
-    Degrees of longitude are shrunk by the cosine of the points' middle latitude, so that the nearest in the plane is
-    the nearest on the ground at these few kilometres.
+    Degrees of longitude are shrunk by the cosine of the points' middle latitude, so that the nearest in the
+    plane is the nearest on the ground at these few kilometres.
     """
     shrink = np.cos(np.radians((lat.min() + lat.max()) / 2.0))
     flat = shapely.transform(shapes, lambda xy: xy * [shrink, 1.0])
@@ -121,4 +122,5 @@ def place(
         township_id=township,
         tier=np.where(told != "", told, rules.tier_when_unknown),
     )
+    placed = placed.astype(dict.fromkeys(("county_id", "prefecture", "township_id", "tier"), "str"))
     return placed, int((told == "").sum())

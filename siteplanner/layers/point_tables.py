@@ -7,34 +7,23 @@ import shapely
 
 from siteplanner import tables
 from siteplanner.errors import Fault
+from siteplanner.layers.blanks import filled
 from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.files import read_table
 from siteplanner.layers.findings import Findings
 from siteplanner.layers.placing import BORDER_KM, find_county
 from siteplanner.layers.text_tables import TextTable
-from siteplanner.layers.typed import Typed, quoted
+from siteplanner.layers.typed import LAT_MAX, LON_MAX, Typed, quoted
 from siteplanner.scenario import TableInput
-from siteplanner.tables import Column, Table
+from siteplanner.tables import Table
 
 # A list of which more than this share lies outside every county is the wrong list, datum or order of axes.
 OUTSIDE_SHARE_MAX = 0.5
 # Lists that often cover more than the region; their points outside are counted and left out.
 MAY_REACH_BEYOND = ("competitors", "developments", "townships")
 
-# What stands for an optional column that is absent or empty. What the format catalogue or a model supplies is
-# left missing here.
-FILLINGS: dict[tuple[str, str], object] = {
-    ("branches", "format"): "standard",
-    ("branches", "atms"): 0.0,
-    ("branches", "hours_per_week"): 40.0,
-    ("branches", "rating"): "B",
-    ("competitors", "bank"): "other",
-    ("competitors", "class"): "big",
-    ("developments", "kind"): "commodity",
-    ("tickets", "class"): "general",
-}
-# Keys that a list without ids is given: letter and digits, in order of position.
-MADE_KEYS = {"competitors": ("R", 5), "developments": ("D", 4)}
+# Keys that a list without ids is given: letter and digits, in order of position (tickets: branch, time).
+MADE_KEYS = {"competitors": ("R", 5), "developments": ("D", 4), "tickets": ("T", 8)}
 
 
 def read_points(
@@ -47,6 +36,9 @@ def read_points(
     result, text = read
     frame = filled(_with_coordinates(result.frame, text), table)
     faults = _swap_faults(frame, text, spec.path)
+    if faults:
+        # One line says it for all rows.
+        findings.faults[:] = [f for f in findings.faults if (f.file, f.column) != (spec.path, "lat")]
     located = np.isfinite(frame["lon"].to_numpy(dtype=float)) & np.isfinite(
         frame["lat"].to_numpy(dtype=float)
     )
@@ -63,55 +55,23 @@ def read_points(
 
 def empty_table(table: Table) -> pd.DataFrame:
     """Return the table with no rows: its own columns, and where its points lie."""
-    frame = pd.DataFrame(
-        {column.name: _nothing(column) for column in table.columns if column.kind != "geometry"}
-    )
-    frame = filled(frame, table)
+    frame = filled(pd.DataFrame(index=pd.RangeIndex(0)), table)
     if "lon" in frame:
-        frame = frame.assign(county_id=pd.Series(dtype=object))
+        frame = frame.assign(county_id=pd.Series(dtype="str"))
     return keyed(frame, table)
-
-
-def _nothing(column: Column) -> np.ndarray:
-    kinds: dict[str, str] = {"text": "O", "bool": "?", "date": "datetime64[us]", "time": "datetime64[us]"}
-    return np.empty(0, dtype=kinds.get(column.kind, "f8"))
-
-
-def filled(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Add absent optional columns and fill their blanks, as `tables` says."""
-    for column in table.columns:
-        if column.kind == "geometry" or (column.required and column.name in frame):
-            continue
-        if column.name not in frame:
-            kinds = {
-                "text": "",
-                "bool": False,
-                "date": np.datetime64("NaT", "us"),
-                "time": np.datetime64("NaT", "us"),
-            }
-            frame = frame.assign(**{column.name: kinds.get(column.kind, np.nan)})
-            if column.kind == "text":
-                frame = frame.assign(**{column.name: frame[column.name].astype(object)})
-        value = FILLINGS.get((table.name, column.name))
-        if value is not None:
-            blank = frame[column.name].isna() if column.kind in {"float", "int"} else frame[column.name] == ""
-            frame = frame.assign(**{column.name: frame[column.name].where(~blank, value)})
-    if table.name == "sites":
-        frame = frame.assign(name=frame["name"].where(frame["name"] != "", frame["site_id"]))
-    return frame
 
 
 def keyed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Make the key the index and sort by it; lists without ids are numbered in order of position."""
     if table.key not in frame:
         letter, digits = MADE_KEYS[table.name]
-        own = [c.name for c in table.columns if c.name not in {"lon", "lat"}]
-        frame = frame.sort_values(["lon", "lat", *own], kind="stable", ignore_index=True)
+        own = [column.name for column in table.columns]
+        order = [name for name in ("lon", "lat") if name in own] + [n for n in own if n not in {"lon", "lat"}]
+        frame = frame.sort_values(order, kind="stable", ignore_index=True)
         numbers = range(1, len(frame) + 1)
-        frame = frame.assign(
-            **{table.key: np.array([f"{letter}{n:0{digits}d}" for n in numbers], dtype=object)}
-        )
-    return frame.set_index(table.key).sort_index()
+        frame = frame.assign(**{table.key: [f"{letter}{n:0{digits}d}" for n in numbers]})
+    keyed_frame: pd.DataFrame = frame.set_index(table.key).sort_index()
+    return keyed_frame
 
 
 def _with_coordinates(frame: pd.DataFrame, text: TextTable) -> pd.DataFrame:
@@ -127,8 +87,8 @@ def _swap_faults(frame: pd.DataFrame, text: TextTable, name: str) -> list[Fault]
     """Say once what a range check says of every row: latitude and longitude stand in each other's place."""
     lon, lat = frame["lon"].to_numpy(dtype=float), frame["lat"].to_numpy(dtype=float)
     with np.errstate(invalid="ignore"):
-        swapped = (np.abs(lat) > 85.0) & (np.abs(lat) <= 180.0) & (np.abs(lon) <= 85.0)  # noqa: PLR2004 - as in tables
-        beyond = (np.abs(lat) > 85.0) | (np.abs(lon) > 180.0)  # noqa: PLR2004 - as in tables
+        swapped = (np.abs(lat) > LAT_MAX) & (np.abs(lat) <= LON_MAX) & (np.abs(lon) <= LAT_MAX)
+        beyond = (np.abs(lat) > LAT_MAX) | (np.abs(lon) > LON_MAX)
     faults = []
     if swapped.any():
         found = (
@@ -168,7 +128,8 @@ def _in_counties(
             findings.faults.append(
                 Fault(name, places[i], "lon, lat", found, f"a point within {BORDER_KM:g} km of a county")
             )
-    return frame.assign(county_id=own)[~outside].reset_index(drop=True)
+    inside: pd.DataFrame = frame.assign(county_id=own).loc[~outside].reset_index(drop=True)
+    return inside
 
 
 def _unknown_county_faults(
@@ -217,10 +178,7 @@ def read_tickets(
             faults.append(
                 Fault(name, result.places[i], "branch_id", found, "a branch_id of the branches layer")
             )
-    columns = [column.name for column in tables.TICKETS.columns]
-    frame = frame[columns].sort_values(columns, kind="stable", ignore_index=True)
-    ids = np.array([f"T{n:08d}" for n in range(1, len(frame) + 1)], dtype=object)
-    return frame.assign(ticket_id=ids).set_index("ticket_id"), faults
+    return keyed(frame, tables.TICKETS), faults
 
 
 def _order_faults(frame: pd.DataFrame, result: Typed, name: str) -> list[Fault]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from siteplanner.errors import Fault
 from siteplanner.layers.gdal import SETTINGS, rasterio
+from siteplanner.layers.text_tables import first_line
 
 # Pixels held at once: 2**22 doubles are 32 MB, and with their labels and copies about 150 MB.
 BAND_PIXELS = 1 << 22
@@ -17,6 +18,9 @@ BAND_PIXELS = 1 << 22
 # many bytes of pixels the ratio is checked.
 RAW_BYTES_FREE = 1 << 28
 RAW_BYTES_RATIO = 5_000
+# West, south, east, north, degrees in WGS 84.
+Bounds = tuple[float, float, float, float]
+
 # GDAL decodes a block whole.
 BLOCK_BYTES_MAX = 1 << 28
 
@@ -52,7 +56,7 @@ def read_bands(raster: Any) -> Iterator[Band]:  # noqa: ANN401 - rasterio ships 
         yield Band(top, np.where(np.ma.getmaskarray(stored), 0.0, people))
 
 
-def check_raster(path: Path, name: str, bounds: tuple[float, float, float, float] | None) -> list[Fault]:
+def check_raster(path: Path, name: str, bounds: Bounds | None) -> list[Fault]:
     """Look at a raster of counts: first its header, then every pixel.
 
     Parameters
@@ -65,7 +69,7 @@ def check_raster(path: Path, name: str, bounds: tuple[float, float, float, float
             faults = _header_faults(raster, path, name, bounds)
             return faults or _pixel_faults(raster, name)
     except rasterio.errors.RasterioError as error:
-        found = (str(error).splitlines() or ["nothing that can be read"])[0][:160]
+        found = first_line(error.__cause__ or error).replace(str(path), path.name)
         return [Fault(name, "", "", f"no readable GeoTIFF ({found})", "a GeoTIFF of persons per pixel")]
 
 
@@ -73,7 +77,7 @@ def _header_faults(
     raster: Any,  # noqa: ANN401 - rasterio ships no types
     path: Path,
     name: str,
-    bounds: tuple[float, float, float, float] | None,
+    bounds: Bounds | None,
 ) -> list[Fault]:
     faults = []
     if raster.count != 1:
@@ -101,7 +105,7 @@ def _header_faults(
 def _overlap_faults(
     raster: Any,  # noqa: ANN401 - rasterio ships no types
     name: str,
-    bounds: tuple[float, float, float, float] | None,
+    bounds: Bounds | None,
 ) -> list[Fault]:
     if bounds is None:
         return []
@@ -130,7 +134,7 @@ def _pixel_faults(raster: Any, name: str) -> list[Fault]:  # noqa: ANN401 - rast
         total += float(band.people.sum()) if not first else 0.0
     faults = []
     for word, (row, col, value) in first.items():
-        found = f"{value:g} ({counted[word]:,} pixels are {word})"
+        found = f"{value:g} ({word} pixels in all: {counted[word]:,})"
         wanted = "persons >= 0; declare the value that stands for no data"
         faults.append(Fault(name, f"pixel row {row}, column {col}", "", found, wanted))
     if not faults and total <= 0.0:

@@ -1,5 +1,6 @@
 """All files of a scenario to one record: every fault of every file is found before anything is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,9 +15,10 @@ from siteplanner.layers.footfall import check_footfall
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
 from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
-from siteplanner.layers.rasters import check_raster
+from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
-from siteplanner.scenario import Inputs, RuleSettings, Scenario
+from siteplanner.model.catalogue import Catalogue, load_catalogue
+from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
 
 def read_layers(scenario: Scenario, folder: Path) -> Layers:
@@ -58,7 +60,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         )
     }
     tickets = _read_tickets(inputs, points["branches"], findings)
-    bounds = None if counties is None else tuple(float(edge) for edge in counties.total_bounds)
+    bounds = None if counties is None else _bounds_of(counties)
     population, earlier, aged_60 = (
         _read_raster(name, year, bounds, findings)
         for name, year in (
@@ -68,15 +70,17 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         )
     )
     footfall = _read_footfall(inputs, bounds, findings)
+    catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
     faults = shorten(findings.faults)
-    if faults or counties is None or population is None:
+    if faults or counties is None or population is None or catalogue is None:
         return None, faults
     placed = _place_all(points, counties, scenario.rules, findings)
     return Layers(
         counties=counties,
         **placed,
         tickets=tickets,
+        catalogue=catalogue,
         population=population,
         population_earlier=earlier,
         aged_60=aged_60,
@@ -84,6 +88,11 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         notes=tuple(findings.notes),
         files=dict(sorted(findings.files.items())),
     ), ()
+
+
+def _bounds_of(counties: gpd.GeoDataFrame) -> Bounds:
+    west, south, east, north = (float(edge) for edge in counties.total_bounds)
+    return west, south, east, north
 
 
 def _place_all(
@@ -108,7 +117,7 @@ def _read_tickets(inputs: Inputs, branches: pd.DataFrame, findings: Findings) ->
 
 
 def _read_raster(
-    name: str | None, year: int | None, bounds: tuple[float, ...] | None, findings: Findings
+    name: str | None, year: int | None, bounds: Bounds | None, findings: Findings
 ) -> RasterSource | None:
     if name is None or year is None:
         return None
@@ -122,9 +131,22 @@ def _read_raster(
     return None if faults else RasterSource(str(path), year)
 
 
-def _read_footfall(
-    inputs: Inputs, bounds: tuple[float, ...] | None, findings: Findings
-) -> FootfallSource | None:
+def _read_catalogue(settings: FormatSettings, findings: Findings) -> Catalogue | None:
+    if settings.catalogue is None:
+        return load_catalogue()
+    path = find_file(settings.catalogue, findings.folder, (".toml",))
+    if isinstance(path, Fault):
+        findings.faults.append(path)
+        return None
+    findings.add_file(settings.catalogue, path)
+    try:
+        return load_catalogue(path)
+    except InputError as error:
+        findings.faults += [replace(fault, file=settings.catalogue) for fault in error.faults]
+        return None
+
+
+def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:
     if inputs.footfall is None:
         return None
     checked = check_footfall(inputs.footfall, findings.folder, bounds)

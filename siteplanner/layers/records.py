@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import geopandas as gpd
 import pandas as pd
 
+from siteplanner.model.catalogue import Catalogue
+
 
 @dataclass(frozen=True, slots=True)
 class RasterSource:
@@ -28,14 +30,16 @@ class FootfallSource:
 class Layers:
     """Everything a run reads, checked, renamed, in WGS 84, sorted by key.
 
-    Absent optional tables are empty frames with the right columns. Point tables carry `tables.PLACED`
-    beside their own columns; absent optional columns are filled as `tables` says. Where that is a value of the
+    Absent optional tables are empty frames with the right columns. Point tables carry `tables.PLACED` beside
+    their own columns; absent optional columns are filled as `tables` says. Where that is a value of the
     format catalogue or a prediction, the cell stays missing and the step that knows the value fills it.
 
     Parameters
     ----------
     notes
-        What the run does without, as label keys with arguments, e.g. ``("absent_column", "branches", "rating")``.
+        What the run does without, as a label key with arguments: ``absent_column`` (table, column),
+        ``absent_layer`` (name), ``moved_into_county`` (table, points), ``outside_region`` (table, points),
+        ``repaired_polygons`` (table, polygons), ``tier_unknown`` (table, tier taken, points).
     files
         SHA-256 of every file read, by its path in the scenario.
     """
@@ -47,6 +51,7 @@ class Layers:
     townships: pd.DataFrame
     sites: pd.DataFrame
     tickets: pd.DataFrame
+    catalogue: Catalogue
     population: RasterSource
     population_earlier: RasterSource | None
     aged_60: RasterSource | None

@@ -27,7 +27,8 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     Parameters
     ----------
     path
-        TOML file. ``base = "other.toml"`` names another that is read first; files that the base names are beside the base.
+        TOML file. ``base = "other.toml"`` names another that is read first; the files that it names lie
+        beside it.
     overrides
         ``key=value`` with dotted keys; the value is TOML, a bare word is text.
 
@@ -143,6 +144,8 @@ def _fault(detail: Any, origin: Mapping[str, str], name: str) -> Fault:  # noqa:
         found, expected = "a key that has no meaning", _known_keys(keys)
     elif detail["type"] == "missing":
         expected = "a value; the key is required"
+    elif detail["type"] in {"model_type", "dict_type", "model_attributes_type"}:
+        expected = f"a section, [{'.'.join(keys)}]"
     elif expected.startswith("Input should be "):
         expected = expected.removeprefix("Input should be ")
     return Fault(file, f"key {'.'.join(keys)}" if keys else "", "", found, expected)

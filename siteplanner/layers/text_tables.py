@@ -1,9 +1,10 @@
 """Files to tables of text: every value letter for letter, with the line it stands in."""
 
 import csv
-import datetime
+import datetime as dt
 import gzip
 import io
+import warnings
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,13 +38,15 @@ class TextTable:
     frame
         Columns as the file names them; every value a str, "" where there is none.
     places
-        What a reader would look for: ``"line"`` of a text file, ``"row"`` of a sheet, ``"feature"`` of a layer.
+        What a reader would look for: ``line`` of a text file, ``row`` of a sheet, ``feature`` of a layer.
     numbers
         Its number, for each row.
     excel
         Whether dates may stand as spreadsheet serial numbers.
     geometry
         Geometry of each row, WGS 84; None for a file without.
+    broken
+        Rows that are left out because their fields do not fit the header.
     """
 
     frame: pd.DataFrame
@@ -51,6 +54,7 @@ class TextTable:
     numbers: np.ndarray
     excel: bool = False
     geometry: np.ndarray | None = None
+    broken: tuple["UnreadableError", ...] = ()
 
 
 class UnreadableError(Exception):
@@ -119,24 +123,28 @@ def read_xlsx(path: Path, sheet: str | None) -> TextTable:
 
     _refuse_bomb(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part raises
-        raise UnreadableError("", f"a broken workbook ({first_line(error)})", "an XLSX workbook") from None
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            raise UnreadableError("", f"the sheets {', '.join(book.sheetnames)}", f'a sheet "{sheet}"')
-        cells = book[sheet] if sheet is not None else book.worksheets[0]
-        cells.reset_dimensions()
-        rows = (
-            (i, [text_of(v) for v in row]) for i, row in enumerate(cells.iter_rows(values_only=True), start=1)
-        )
-        return _table_of(_trimmed(rows), "row", excel=True)
+        with warnings.catch_warnings():
+            # Styles and drop-down lists that openpyxl does not know are no matter of ours.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                return _table_of(_trimmed(_sheet_rows(book, sheet)), "row", excel=True)
+            finally:
+                book.close()
     except UnreadableError:
         raise
-    except Exception as error:  # noqa: BLE001 - as above, while the rows are streamed
-        raise UnreadableError("", f"a broken sheet ({first_line(error)})", "an XLSX workbook") from None
-    finally:
-        book.close()
+    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever the broken part raises
+        raise UnreadableError("", f"a broken workbook ({first_line(error)})", "an XLSX workbook") from None
+
+
+def _sheet_rows(book: Any, sheet: str | None) -> Iterable[tuple[int, list[str]]]:  # noqa: ANN401 - untyped library
+    if sheet is not None and sheet not in book.sheetnames:
+        raise UnreadableError("", f"the sheets {', '.join(book.sheetnames)}", f'a sheet "{sheet}"')
+    cells = book[sheet] if sheet is not None else book.worksheets[0]
+    # The size that a sheet claims may be anything.
+    cells.reset_dimensions()
+    for number, row in enumerate(cells.iter_rows(values_only=True), start=1):
+        yield number, [text_of(value) for value in row]
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -178,16 +186,15 @@ def _table_of(rows: Iterable[tuple[int, Sequence[str]]], places: str, *, excel: 
     numbers: list[int] = []
     values: list[Sequence[str]] = []
     header: list[str] | None = None
-    wrong = 0
+    broken: list[UnreadableError] = []
     for number, row in rows:
         if not any(field.strip() for field in row):
             continue
         if header is None:
             header = _header(row, f"{places} {number}")
         elif len(row) != len(header):
-            raise UnreadableError(
-                f"{places} {number}", f"{len(row)} fields", f"{len(header)} fields, as in the header"
-            )
+            wanted = f"{len(header)} fields, as in the header"
+            broken.append(UnreadableError(f"{places} {number}", f"{len(row)} fields", wanted))
         else:
             numbers.append(number)
             values.append(row)
@@ -195,7 +202,8 @@ def _table_of(rows: Iterable[tuple[int, Sequence[str]]], places: str, *, excel: 
         raise UnreadableError("", "no header and no rows", "a header and rows")
     columns = list(zip(*values, strict=True)) if values else [()] * len(header)
     named = {name: list(column) for name, column in zip(header, columns, strict=True) if name}
-    return TextTable(pd.DataFrame(named, dtype=str), places, np.asarray(numbers, dtype=np.int64), excel)
+    frame = pd.DataFrame(named, dtype=str)
+    return TextTable(frame, places, np.asarray(numbers, dtype=np.int64), excel, broken=tuple(broken))
 
 
 def _header(row: Sequence[str], place: str) -> list[str]:
@@ -206,7 +214,7 @@ def _header(row: Sequence[str], place: str) -> list[str]:
     return header
 
 
-def text_of(value: object) -> str:  # noqa: PLR0911 - one line a type
+def text_of(value: object) -> str:
     """Write a value of a typed file as the text that a careful clerk would type."""
     if value is None:
         return ""
@@ -215,9 +223,9 @@ def text_of(value: object) -> str:  # noqa: PLR0911 - one line a type
     if isinstance(value, float):
         # A spreadsheet holds every number as a float: an id typed as 1001 must not become 1001.0.
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, datetime.date | datetime.time):
+    if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     return str(value)
 

@@ -1,9 +1,10 @@
 """Text to types: one strict reading of every value, every fault with its place."""
 
+import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,9 @@ BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "n
 
 # Times with an offset are shown on the clock of the branch; the whole of China keeps one (UTC+8).
 LOCAL_ZONE = "Asia/Shanghai"
+
+# Bounds of a position, degrees (tables: lon, lat).
+LON_MAX, LAT_MAX = 180.0, 85.0
 
 FOUND_CHARS_MAX = 60
 
@@ -63,7 +67,7 @@ def rename(
     faults = []
     there = list(text.frame.columns)
     shown = "the columns " + ", ".join(there) if there else "no columns"
-    chosen: dict[str, "pd.Series[str]"] = {}
+    chosen: dict[str, pd.Series[str]] = {}
     for column in table.columns:
         source = columns.get(column.name, column.name)
         if source in text.frame.columns:
@@ -85,7 +89,7 @@ def rename(
             )
         )
     frame = pd.DataFrame(chosen, index=text.frame.index)
-    return TextTable(frame, text.places, text.numbers, text.excel, text.geometry), faults
+    return replace(text, frame=frame), faults
 
 
 def typed(text: TextTable, table: Table, name: str) -> Typed:
@@ -141,7 +145,7 @@ def _key_faults(ids: np.ndarray, name: str, key: str, places: np.ndarray) -> lis
 def _read_text(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np.ndarray, str]:  # noqa: ARG001, FBT001
     wrong = np.array([not value.strip() for value in raw], dtype=bool) & column.required
     expected = "a text"
-    if column.values:
+    if column.values:  # noqa: PD011 - a tuple of words, not a frame
         known = set(column.values) | ({""} if not column.required else set())
         wrong = np.array([value.strip() not in known for value in raw], dtype=bool)
         expected = "one of " + ", ".join(column.values)
@@ -191,7 +195,7 @@ def _read_bool(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np
 
 def _read_date(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np.ndarray, str]:  # noqa: FBT001
     def read(text: str) -> np.datetime64:
-        return np.datetime64(text[:10], "us")
+        return np.datetime64(dt.date.fromisoformat(text[:10]), "us")
 
     return _read_moments(raw, column, (_DATE, read, excel), "a date YYYY-MM-DD")
 
@@ -205,7 +209,7 @@ def local_time(text: str) -> np.datetime64:
     stamp = pd.Timestamp(text)
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert(LOCAL_ZONE).tz_localize(None)
-    return np.datetime64(stamp.to_datetime64(), "us")
+    return np.datetime64(stamp.to_pydatetime(), "us")
 
 
 def _read_moments(

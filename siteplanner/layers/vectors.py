@@ -44,6 +44,8 @@ def read_geojson(path: Path, encoding: str | None) -> TextTable:
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
         raise UnreadableError("", "no list of features", "a GeoJSON FeatureCollection")
     rows = [feature.get("properties") or {} for feature in features]
+    if not all(isinstance(row, dict) for row in rows):
+        raise UnreadableError("", "properties that are no object", "a GeoJSON FeatureCollection")
     names = list(dict.fromkeys(name for row in rows for name in row))
     frame = pd.DataFrame(
         {name: [text_of(row.get(name)) for row in rows] for name in names},
@@ -106,8 +108,9 @@ def _read_gpkg_table(base: sqlite3.Connection, layer: str | None) -> TextTable:
         )
     name = layer if layer is not None else listed[0]
     shape = base.execute(
-        "SELECT g.column_name, s.organization, s.organization_coordsys_id, s.definition FROM gpkg_geometry_columns g"
-        " LEFT JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id WHERE g.table_name = ?",
+        "SELECT g.column_name, s.organization, s.organization_coordsys_id, s.definition"
+        " FROM gpkg_geometry_columns g LEFT JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id"
+        " WHERE g.table_name = ?",
         (name,),
     ).fetchone()
     rows = base.execute(f'SELECT * FROM "{name.replace(chr(34), chr(34) * 2)}"')  # noqa: S608 - a listed name, quoted
@@ -187,7 +190,8 @@ def _redecoded(values: np.ndarray, codec: str | None) -> list[str]:
 def read_geoparquet(path: Path) -> TextTable:
     """Read a Parquet file; with the metadata of GeoParquet its geometry is kept."""
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
         meta = json.loads((table.schema.metadata or {}).get(b"geo", b"null"))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError("", f"a broken Parquet file ({first_line(error)})", "a Parquet file") from None

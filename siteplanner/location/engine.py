@@ -1,13 +1,15 @@
 """Maximise a sum of submodular terms under rules: start, local search, relaxation, exact cut loop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from siteplanner.location.errors import Infeasible, NoPlanInTime
-from siteplanner.location.master import Master, Relaxed
+from siteplanner.location.master import Master
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.program import find_clash, solve_linear
 from siteplanner.location.rules import Rules
@@ -19,6 +21,9 @@ STALL_SHARE = 0.02
 """The relaxation is left when a round closes less than this share of the gap (three times running)."""
 
 STALL_ROUNDS = 3
+
+PARALLEL_PAIRS = 2_000_000
+"""Fewer demand-site pairs than this are worked on by one thread."""
 
 CLASH_S = 60.0
 """Longest search for the clashing constraints of an infeasible problem."""
@@ -95,7 +100,11 @@ def maximise(
     report
         Turns a value of the terms into the caller's objective (p-median counts costs).
     """
-    race = Race(effort, report)
+    with _threads_for(terms):
+        return _maximise(terms, rules, sites, effort, Race(effort, report))
+
+
+def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
     found = search.improve(start, race.deadline)
@@ -105,10 +114,22 @@ def maximise(
     if not race.is_over():
         master = Master(terms, rules, race.value, effort.seed)
         for point in (start, race.chosen):
-            master.cut(point.astype(np.float64), None, 0.0)
+            master.cut(point.astype(np.float64), 0.0)
         _close_by_relaxation(master, race)
         _close_by_branching(master, race, search, terms)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+
+@contextmanager
+def _threads_for(terms: list[Term]) -> Iterator[None]:
+    """Run small instances on one thread: waking the others costs more than their share of the work."""
+    before = numba.get_num_threads()
+    if sum(term.pairs.col_rows.size for term in terms) < PARALLEL_PAIRS:
+        numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def find_start(
@@ -142,36 +163,38 @@ def _close_by_relaxation(master: Master, race: Race) -> None:
         race.tighten(relaxed.bound)
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
-        if not master.cut(relaxed.point, relaxed.worth, _slack(race, relaxed)):
+        if not master.cut(relaxed.point, _slack(race, master)):
             return
 
 
-def _slack(race: Race, relaxed: Relaxed) -> float:
+def _slack(race: Race, master: Master) -> float:
     """Cuts broken by less than this share of the objective are not worth a row."""
     gap = relative_gap(race.value, race.bound)
-    return max(1e-9, 0.02 * gap / max(relaxed.worth.size, 1))
+    return max(1e-9, 0.02 * gap / max(master.n_clusters, 1))
 
 
 def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> None:
     """Solve the program with 0/1 sites, cut at its answer, repeat: ends at the optimum given time."""
-    share = 0.1
+    exact = False
     while not race.is_over():
-        gap = relative_gap(race.value, race.bound)
-        answer = master.solve(race.seconds_left(), share * gap, race.chosen)
+        gap = 0.0 if exact else 0.1 * relative_gap(race.value, race.bound)
+        answer = master.solve(race.seconds_left(), gap, None if exact else race.chosen)
         race.iterations += 1
         race.tighten(answer.bound if answer.state != "infeasible" else race.value)
-        if answer.point is None or answer.state == "infeasible":
+        if answer.point is None:
             return
-        chosen: Mask = answer.point[: race.chosen.size] > 0.5  # noqa: PLR2004 - rounds a 0/1 value
-        race.offer(chosen, sum_values(terms, chosen))
-        found = search.improve(chosen, race.deadline)
-        race.iterations += found.steps
-        race.offer(found.chosen, found.value)
-        worth = answer.point[race.chosen.size :]
-        added = master.cut(chosen.astype(np.float64), worth, 1e-10)
-        if found.value != race.value or not np.array_equal(found.chosen, chosen):
-            added += master.cut(found.chosen.astype(np.float64), None, 0.0)
-        if not added and share == 0.0:
+        added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, terms)  # noqa: PLR2004
+        if exact and not added:
             return
-        # Nothing to cut off: the answer is exact, and only the program's own gap is left to close.
-        share = 0.1 if added else 0.0
+        # With nothing to cut off only the program's own gap is left: close it, without a start to lean on.
+        exact = not added
+
+
+def _try_answer(chosen: Mask, master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> int:
+    """Value a set, improve it, and cut at both; return the number of cuts."""
+    race.offer(chosen, sum_values(terms, chosen))
+    found = search.improve(chosen, race.deadline)
+    race.iterations += found.steps
+    race.offer(found.chosen, found.value)
+    added = master.cut(chosen.astype(np.float64), 1e-10)
+    return added + master.cut(found.chosen.astype(np.float64), 1e-10)

@@ -18,13 +18,12 @@ SCALE = 1000.0
 
 
 class Relaxed(NamedTuple):
-    """A relaxation: its point over the sites, worth per cluster, and a bound in the caller's units.
+    """A relaxation: its point over the sites, and a bound in the caller's units.
 
     ``reduced`` is the bound's sensitivity to each site, in the caller's units.
     """
 
     point: Floats
-    worth: Floats
     bound: float
     reduced: Floats
 
@@ -38,27 +37,25 @@ class Master:
         self._scale = SCALE / value if value > 0 else 1.0
         self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
         n_sites = rules.lower.size
-        self._program = Program(rules, np.zeros(n_sites), int(self._offsets[-1]), seed)
+        self._program = Program(rules, np.zeros(n_sites), self.n_clusters, seed)
         self._cluster = np.empty(0, dtype=np.int64)
         self._const: Floats = np.empty(0)
         self._idle = np.empty(0, dtype=np.int64)
         self._slope = sp.csr_array((0, n_sites))
 
-    def cut(self, point: Floats, worth: Floats | None, slack: float) -> int:
-        """Add the cuts at a point that its worths break by more than a share of the objective.
+    def cut(self, point: Floats, slack: float) -> int:
+        """Add the cuts that lower the worth of a point by more than a share of the objective.
 
         Returns
         -------
         int
-            Number of cuts added; without worths every cut is.
+            Number of cuts added.
         """
-        added = 0
+        added, worth = 0, self._worth(point)
         for offset, term in zip(self._offsets[:-1], self._terms, strict=True):
             here = slice(offset, offset + term.pairs.n_clusters)
             for cuts in term.cut(point, self.upper > 0):
-                broken = np.ones(cuts.value.size, dtype=np.bool_)
-                if worth is not None:
-                    broken = worth[here] > cuts.value * self._scale + slack * SCALE
+                broken = worth[here] > cuts.value * self._scale + slack * SCALE
                 added += self._add(cuts, np.flatnonzero(broken), int(offset))
         return added
 
@@ -71,14 +68,21 @@ class Master:
         n_sites = self._rules.lower.size
         point = np.clip(answer.point[:n_sites], self.lower, self.upper)
         self._forget_idle(duals.added)
-        return Relaxed(point, answer.point[n_sites:], bound / self._scale, reduced / self._scale)
+        return Relaxed(point, bound / self._scale, reduced / self._scale)
 
-    def solve(self, seconds: float, gap: float, chosen: Mask) -> Answer:
-        """Solve with sites 0/1, from a known set; the bound is in the caller's units."""
-        worth = np.concatenate([self._cheapest_worth(term, chosen) for term in self._terms])
-        start = np.concatenate([chosen.astype(np.float64), worth])
+    def solve(self, seconds: float, gap: float, chosen: Mask | None) -> Answer:
+        """Solve with sites 0/1, from a known set if one is given; the bound is in the caller's units."""
+        start = None
+        if chosen is not None:
+            point = chosen.astype(np.float64)
+            start = np.concatenate([point, self._worth(point) - 1e-9 * SCALE])
         answer = self._program.solve(seconds, gap, start)
         return answer._replace(bound=answer.bound / self._scale)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters of all terms."""
+        return int(self._offsets[-1])
 
     def fix_sites(self, relaxed: Relaxed, value: float) -> int:
         """Fix the sites whose change would push the bound below a known value (reduced-cost fixing)."""
@@ -91,10 +95,14 @@ class Master:
         self._program.limit_sites(self.lower, self.upper)
         return int(shut.sum() + keep.sum())
 
-    def _cheapest_worth(self, term: Term, chosen: Mask) -> Floats:
-        """Worth per cluster of a set, just below its cuts."""
-        cuts = term.cut(chosen.astype(np.float64), self.upper > 0)[0]
-        return cuts.value * self._scale * (1 - 1e-9)
+    def _worth(self, point: Floats) -> Floats:
+        """Worth per cluster that the cuts in the pool allow at a point.
+
+        Never taken from HiGHS: it was seen to return the worths of the set it started from.
+        """
+        worth = np.full(self.n_clusters, np.inf)
+        np.minimum.at(worth, self._cluster, self._const + self._slope @ point)
+        return worth
 
     def _add(self, cuts: Cuts, which: Ints, offset: int) -> int:
         if not which.size:
@@ -104,7 +112,7 @@ class Master:
         cluster = which + offset
         pick: sp.csr_array = sp.csr_array(
             (np.ones(which.size), (np.arange(which.size), cluster)),
-            shape=(which.size, int(self._offsets[-1])),
+            shape=(which.size, self.n_clusters),
         )
         self._program.add_rows(sp.csr_array(sp.hstack([-slope, pick], format="csr")), const)
         self._cluster = np.concatenate([self._cluster, cluster])
@@ -121,7 +129,7 @@ class Master:
         the maximum of what is left has a closed form.
         """
         share = np.maximum(duals.added, 0.0)
-        total = np.bincount(self._cluster, weights=share, minlength=int(self._offsets[-1]))
+        total = np.bincount(self._cluster, weights=share, minlength=self.n_clusters)
         if (total <= 0).any():
             return np.inf, np.zeros(self.lower.size)
         share = share / total[self._cluster]

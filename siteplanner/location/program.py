@@ -112,8 +112,7 @@ class Program:
             self._is_whole = whole
 
     def _run(self, seconds: float) -> Answer:
-        limit = self._highs.getRunTime() + max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30
-        self._highs.setOptionValue("time_limit", limit)
+        self._highs.setOptionValue("time_limit", max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30)
         self._highs.run()
         state = self._highs.getModelStatus()
         kinds = highspy.HighsModelStatus

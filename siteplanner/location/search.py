@@ -10,6 +10,10 @@ from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.rules import ROUNDING, Rules
 from siteplanner.location.terms import Term, Tracker, sum_marginals, sum_values
 
+REINSERT_VISITS = 300_000_000
+"""Pairs that one round of reinsertion may visit (about a second); on large instances it tries the most
+replaceable sites only, as the program with 0/1 sites finds the rest sooner."""
+
 SHORTLIST = 24
 """Swaps per step that are valued exactly; the rest is ranked by a lower bound of their change."""
 
@@ -50,6 +54,7 @@ class SwapSearch:
             rules.upper > 0,
             rules.lower < 1,
         )
+        self._visits = sum((_toggle_visits(term) for term in terms), np.zeros(rules.lower.size))
 
     def improve(self, chosen: Mask, deadline: float) -> Found:
         """Swap until nothing improves or time is up."""
@@ -92,13 +97,15 @@ class SwapSearch:
 
     def _reinsert(self, walk: "_Walk", deadline: float) -> bool:
         """Close each open site in turn and reopen the best that fits: finds swaps between neighbours."""
-        improved = False
-        for site in np.flatnonzero(walk.chosen & self._sparse.may_close):
-            if time.monotonic() >= deadline:
+        improved, visits = False, 0.0
+        movable = np.flatnonzero(walk.chosen & self._sparse.may_close)
+        for site in movable[np.argsort(walk.marginal()[movable], kind="stable")]:
+            if time.monotonic() >= deadline or visits > REINSERT_VISITS:
                 break
             fits = _partners(self._sparse, walk.chosen, walk.activity, int(site))
             if not fits.any():
                 continue
+            visits += 2 * self._visits[site]
             walk.toggle(int(site))
             marginal = walk.marginal()
             best = int(np.argmax(np.where(fits, marginal, -1.0)))
@@ -141,6 +148,13 @@ class _Walk:
         sign = -1.0 if self.chosen[site] else 1.0
         self.activity[columns.indices[inside]] += sign * columns.data[inside]
         self.chosen[site] = not self.chosen[site]
+
+
+def _toggle_visits(term: Term) -> Floats:
+    """Pairs that a toggle of each site visits: its rows times the mean length of a row."""
+    size = np.diff(term.pairs.col_ptr).astype(np.float64)
+    mean = float(size.sum()) / max(term.pairs.start.size, 1)
+    return size * mean
 
 
 def _descending(marginal: Floats) -> Ints:

@@ -131,7 +131,8 @@ def floating_catchment(
     supply
         By place.
     """
-    bands, weights = np.array(settings.bands_min), np.array(settings.band_weights)
+    # Beyond the last band the weight is 0.
+    bands, weights = np.array(settings.bands_min), np.array([*settings.band_weights, 0.0])
     pairs = (reach.indptr, reach.indices, reach.minutes)
     return np.asarray(_two_steps(pairs, people, supply, (bands, weights)))
 
@@ -227,21 +228,23 @@ def _two_steps(
     for i in range(people.size):
         for pair in range(indptr[i], indptr[i + 1]):
             demand[indices[pair]] += people[i] * _band_weight(minutes[pair], bands, weights)
+    ratio = np.zeros(supply.size)
+    for place in range(supply.size):
+        if demand[place] > 0.0:
+            ratio[place] = supply[place] / demand[place]
     for i in range(people.size):
         for pair in range(indptr[i], indptr[i + 1]):
-            place = indices[pair]
-            if demand[place] > 0.0:
-                weight = _band_weight(minutes[pair], bands, weights)
-                access[i] += supply[place] / demand[place] * weight
+            access[i] += ratio[indices[pair]] * _band_weight(minutes[pair], bands, weights)
     return access
 
 
 @njit(cache=True)
 def _band_weight(minutes: float, bands: np.ndarray, weights: np.ndarray) -> float:
-    for band in range(bands.size):
-        if minutes <= bands[band]:
-            return float(weights[band])
-    return 0.0
+    band = 0
+    for edge in bands:
+        # Counted without a branch: which band a trip falls into cannot be foreseen by the processor.
+        band += minutes > edge
+    return float(weights[band])
 
 
 @njit(cache=True)

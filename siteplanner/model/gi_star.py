@@ -30,17 +30,17 @@ def gi_star(values: np.ndarray, populated: np.ndarray, disc: Disc) -> np.ndarray
         Score of every populated cell; 0 elsewhere, and everywhere when the values are all equal.
     """
     n = int(populated.sum())
-    if n < 2:  # noqa: PLR2004 - one value has no spread
-        return np.zeros(values.shape)
     inside = values[populated]
+    # Asked of the values themselves: the standard deviation of equal values may be a rounding error above 0.
+    if n == 0 or np.ptp(inside) == 0:
+        return np.zeros(values.shape)
     spread = float(inside.std())
     centred = np.where(populated, values - inside.mean(), 0.0)
     count = sum_within(populated.astype(float), disc)
     variance = np.where(populated, (n * count - count**2) / (n - 1), 0.0)
     total = sum_within(centred, disc)
     scale = spread * np.sqrt(variance)
-    usable = scale > np.abs(inside).max() * np.finfo(float).eps
-    return np.asarray(np.divide(total, scale, out=np.zeros(values.shape), where=usable))
+    return np.asarray(np.divide(total, scale, out=np.zeros(values.shape), where=variance > 0))
 
 
 def adjust_upper_tail(scores: np.ndarray) -> np.ndarray:

@@ -88,9 +88,13 @@ def unmet_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) ->
 
 
 def surplus_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Return the gap's mirror, visits max(0, S / S* - 1): own supply beyond the typical, in visits."""
-    ratio = np.divide(supply, typical, out=np.zeros(supply.shape), where=typical > 0)
-    return np.asarray(visits * np.maximum(ratio - 1.0, 0.0))
+    """Return the gap's mirror, visits (1 - min(1, S* / S)): the share of own supply beyond the typical.
+
+    Bounded like the gap: plain excess S / S* - 1 has so long a tail that a few cells beside lone branches
+    would hide every crowded centre from Gi*.
+    """
+    ratio = np.divide(typical, supply, out=np.ones(supply.shape), where=(supply > 0) & (typical > 0))
+    return np.asarray(visits * (1.0 - np.minimum(ratio, 1.0)))
 
 
 def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: Bands) -> np.ndarray:
@@ -104,9 +108,9 @@ def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: B
     standard = np.zeros(len(cells))
     for name in tables.SETTLEMENTS:
         of_class = counted & (settlement == name)
-        deviation = float(values[of_class].std()) if of_class.any() else 0.0
-        if deviation > 0:
-            standard[of_class] = (values[of_class] - values[of_class].mean()) / deviation
+        inside = values[of_class]
+        if inside.size and np.ptp(inside) > 0:
+            standard[of_class] = (inside - inside.mean()) / inside.std()
     field, populated = spread(standard, grid.cells, grid.lattice), spread(counted, grid.cells, grid.lattice)
     rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
     urban = gi_star(field, populated, bands.urban)[rows, cols]
@@ -160,7 +164,7 @@ def measure_cells(
     bands = make_bands(grid, demand, settings)
     gap_z = _score_cluster(gap, cells, grid, bands)
     surplus_z = _score_cluster(surplus_visits(supply, visits, typical), cells, grid, bands)
-    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)]
+    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
     volume = market.outlets.reindex(own.index)
     won = volume["visits_per_day"].to_numpy(dtype=float)
     shared = won * volume["overlap"].to_numpy(dtype=float)

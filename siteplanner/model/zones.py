@@ -191,9 +191,10 @@ def _add_outlets(
     zones: pd.DataFrame, cells: pd.DataFrame, grid: Grid, access: Access, market: Market
 ) -> pd.DataFrame:
     """Count outlets and own counter-hours by zone, and the own outlets' performance weighted by deposits."""
-    outlets = access.outlets.assign(
-        cell=cell_ids(grid, access.outlets["lon"].to_numpy(), access.outlets["lat"].to_numpy())
-    ).join(market.outlets[["deposits_wan", "performance"]])
+    listed = access.outlets.sort_index()
+    outlets = listed.assign(cell=cell_ids(grid, listed["lon"].to_numpy(), listed["lat"].to_numpy())).join(
+        market.outlets[["deposits_wan", "performance"]]
+    )
     outlets = outlets.loc[outlets["cell"] >= 0]
     outlets = outlets.assign(zone_id=cells["zone_id"].reindex(outlets["cell"]).to_numpy())
     is_own = outlets["own"].to_numpy(dtype=bool)

@@ -180,6 +180,16 @@ def test_no_outlets_and_no_people():
     assert (access.cells["supply_any"] == 0.0).all()
 
 
+def test_inputs_stay():
+    grid = grid_at(112.5, 37.8)
+    demand, outlets = demand_on(grid), outlets_in(grid, 10)
+    before = demand.cells.copy(deep=True), outlets.copy(deep=True), grid.cells.copy(deep=True)
+    measure_access(demand, grid, outlets, SETTINGS)
+    pd.testing.assert_frame_equal(demand.cells, before[0])
+    pd.testing.assert_frame_equal(outlets, before[1])
+    pd.testing.assert_frame_equal(grid.cells, before[2])
+
+
 def test_more_outlets_never_lengthen_a_trip():
     grid = grid_at(112.5, 37.8)
     demand, outlets = demand_on(grid), outlets_in(grid, 30)

@@ -182,6 +182,15 @@ def test_settlement_follows_density(grid, per_km2, settlement):
     assert set(cells["settlement"]) == {settlement}
 
 
+def test_a_new_district_is_no_longer_countryside(grid):
+    built = development(grid, "2021-01-01", households=3_000.0)
+    cells = demand_of(grid, parts_of(grid, 10.0), developments=built)
+    # 3,000 x 2.5 x 0.85 / (1 + exp(-1.1 (6 - 2))) = 6,297 people on 9 km2, beside 40 per km2.
+    middle = cells.loc[cells["moved_in"].idxmax()]
+    assert middle["density_per_km2"] == pytest.approx(40.0 + 6_297.0 / 9.0, rel=1e-3)
+    assert middle["settlement"] == "town"
+
+
 def test_people_of_one_cell_in_two_counties_are_added(grid):
     parts = parts_of(grid, 10.0)
     both = pd.concat([parts, parts.iloc[:1].assign(county_id="b", residents=5.0)])
