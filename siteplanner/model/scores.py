@@ -30,6 +30,9 @@ ATTRACT_SIGN = {
 DESTINATION_FORMAT = "light"
 """Format assumed at a site until formats are assigned: relocation is a downsizing (D§7.3)."""
 
+PROTECTED_ZONE = "dense_productive"
+"""Zone class whose branches are to be protected rather than released (D§6.3)."""
+
 RENT_SHARE = 0.3
 """Share of the running cost that a lease binds; no source."""
 
@@ -122,7 +125,7 @@ def _release_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     )
     values = {
         "overlap": outlets["overlap"].to_numpy(dtype=float),
-        "surplus": zones["surplus_z"].to_numpy(dtype=float),
+        "surplus": _surplus(evidence, zones),
         "performance": outlets["performance"].to_numpy(dtype=float),
         "retention": 1.0 - two_year_loss(departure, scenario.economics),
         "trend": growth.to_numpy(dtype=float),
@@ -130,6 +133,13 @@ def _release_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     }
     neutral = {"performance": 1.0, "surplus": 0.0, "trend": 0.0, "overlap": 0.0}
     return pd.DataFrame(values, index=branches.index).fillna(neutral)
+
+
+def _surplus(evidence: Evidence, zone_cells: pd.DataFrame) -> np.ndarray:
+    """Return the Gi* of own supply against demand; a productive core has no surplus (D§6.3: protect)."""
+    surplus = zone_cells["surplus_z"].to_numpy(dtype=float)
+    kind = zone_cells["zone_id"].map(evidence.zones.zones["zone_class"]).to_numpy()
+    return np.where(kind == PROTECTED_ZONE, np.minimum(surplus, 0.0), surplus)
 
 
 def _avoidable_cost(branches: pd.DataFrame, visits_per_day: pd.Series, scenario: Scenario) -> np.ndarray:
