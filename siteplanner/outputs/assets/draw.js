@@ -182,6 +182,7 @@
         for (let i = 0; i < group.names.length; i++) {
           const p = project(group.lat[i], group.lon[i]);
           if (p.x < 0 || p.y < 0 || p.x > size.x || p.y > size.y) continue;
+          p.y -= group.rise || 0; // over the dot that stands at the same place
           const half = context.measureText(group.names[i]).width / 2 + 4;
           const box = [p.x - half, p.y - group.size * 0.8, p.x + half, p.y + group.size * 0.8];
           if (taken.some((t) => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) continue;

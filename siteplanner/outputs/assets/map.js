@@ -134,7 +134,7 @@
       this.details.replaceChildren(body);
       this.details.hidden = false;
       this.main.hidden = true;
-      this.panel.scrollTop = 0;
+      this.panel.scrollTop = this.small ? this.details.offsetTop - 24 : 0;
       this.chosen.clearLayers();
       if (shape) this.chosen.addLayer(shape);
       this.expand();

@@ -165,7 +165,7 @@
         onchange: () => { app.state.base = key; update(); app.showBase(); },
       });
       return { key, sub, node: el("div", {}, el("label", { class: "row" }, radio,
-        el("span", {}, app.words.t("base_" + key)), el("small", {}, app.words.t("unit_" + key))), sub) };
+        el("span", {}, app.words.t("base_" + key)), key !== "none" && el("small", {}, app.words.t("unit_" + key))), sub) };
     });
     const update = () => rows.forEach((row) => { if (row.sub) row.sub.hidden = row.key !== app.state.base; });
     update();

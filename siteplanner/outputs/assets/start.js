@@ -59,7 +59,7 @@
     return sp.drawNames([
       { ...columns(prefectures), from: 0, until: 8.5, size: 14, weight: 600, colour: "#1f2937" },
       { ...columns(app.counties), from: 8.5, until: 20, size: 13, weight: 600, colour: "#1f2937" },
-      { ...columns(app.townships), from: 10.5, until: 20, size: 11.5, weight: 400, colour: PAPER_INK },
+      { ...columns(app.townships), from: 10.5, until: 20, size: 11.5, weight: 400, colour: PAPER_INK, rise: 13 },
     ], sp.FONT);
   }
 
@@ -205,7 +205,7 @@
     app.readout = el("div", { class: "readout", hidden: true });
     tabs.open("moves");
     document.body.prepend(app.panel);
-    document.body.append(el("div", { class: "corner" }, app.readout, app.legend));
+    app.map.getContainer().parentNode.append(el("div", { class: "corner" }, app.readout, app.legend));
   }
 
   function prepare(map, app) {

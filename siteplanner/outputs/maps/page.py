@@ -62,8 +62,8 @@ def _frame(language: Language) -> tuple[str, str]:
         ]
     )
     licence = f"<!-- Leaflet 1.9.4\n{_asset('leaflet/LICENSE')}-->"
-    curtain = _curtain(language)
-    body = "\n".join([licence, curtain, markup, _PLACE, *(f"<script>{script}</script>" for script in scripts), "</body>"])
+    inlined = [f"<script>{script}</script>" for script in scripts]
+    body = "\n".join([licence, _curtain(language), f"<main>{markup}</main>", _PLACE, *inlined, "</body>"])
     return head, body
 
 
