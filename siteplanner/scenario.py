@@ -355,7 +355,7 @@ class RelocationSettings(Section):
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
     spacing_rural_km: NonNegative = Field(default=5.0, description="own-own spacing (D§7.4 [A])")
     gap: float = Field(
-        default=0.005, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
+        default=0.008, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
     time_limit_s: Positive = Field(default=40.0, le=86_400.0, description="solver time, s")
     seed: int = Field(

@@ -57,7 +57,11 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 
 def _format_faults(name: str, raw: dict[str, Any]) -> list[Fault]:
-    faults = [Fault(name, f"[{key}]", "", "an unknown section", "a format or rent") for key in raw if key not in (*FORMATS, "rent")]
+    faults = [
+        Fault(name, f"[{key}]", "", "an unknown section", "a format or rent")
+        for key in raw
+        if key not in (*FORMATS, "rent")
+    ]
     for kind in FORMATS:
         entry = raw.get(kind)
         if not isinstance(entry, dict):
@@ -107,9 +111,7 @@ def _frame(raw: dict[str, Any]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLAGS, "bool"))
 
 
-def running_cost(
-    catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series
-) -> pd.Series:
+def running_cost(catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series) -> pd.Series:
     """Return the running cost of formats at places, 10,000 CNY/year.
 
     The catalogue's cost holds the rent of an urban place; it is replaced by the rent of the place.
@@ -133,7 +135,11 @@ def equip(branches: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     """Fill what the branch table does not tell from the branch's format, as `tables.BRANCHES` says."""
     looks = catalogue.formats.loc[branches["format"]].set_axis(branches.index)
     filled = {
-        name: (branches[name].astype(float).fillna(looks[name].astype(float)) if name in branches else looks[name])
+        name: (
+            branches[name].astype(float).fillna(looks[name].astype(float))
+            if name in branches
+            else looks[name]
+        )
         for name in OF_A_BRANCH
     }
     whole = {name: filled[name].round().astype("int64") for name in WHOLE if name in filled}

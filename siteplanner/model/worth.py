@@ -42,12 +42,14 @@ def state_worth(evidence: Evidence, contest: Contest, scores: Scores, scenario: 
 
     A visit counts once, and ``inclusion_weight`` times more from an inclusive county; each person within
     ``cover_min`` of an own outlet where no rival is counts ``cover_weight``. In the choice model everybody
-    chooses anew, but customers are sticky (D§7.2): closing a branch is credited with the visits that stay with
-    the bank beyond those that siblings recapture in the model. Each point of release and attract score counts
-    ``score_weight``. Rows without a place within reach and rows without weight are left out.
+    chooses anew, but customers are sticky (D§7.2): closing a branch is credited with the visits that stay
+    with the bank beyond those that siblings recapture in the model. Each point of release and attract score
+    counts ``score_weight``. Rows without a place within reach and rows without weight are left out.
     """
     settings = scenario.relocation
-    utility = sp.hstack((contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr")
+    utility = sp.hstack(
+        (contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr"
+    )
     weight = contest.visits * (1.0 + settings.inclusion_weight * inclusive_rows(evidence, contest))
     kept = (weight > 0.0) & (np.diff(utility.indptr) > 0)
     cover_min = scenario.access.cover_min
@@ -104,7 +106,7 @@ def gain_of_each(worth: Worth, chosen: np.ndarray) -> np.ndarray:
     decisive = np.where(chosen[columns], near[rows] == 1.0, near[rows] == 0.0)
     people = np.bincount(columns, weights=worth.bonus[rows] * decisive, minlength=chosen.size)
     sign = np.where(np.arange(chosen.size) < worth.n_branches, -1.0, 1.0)
-    return gain + people + sign * worth.place
+    return np.asarray(gain + people + sign * worth.place)
 
 
 def _capture_of_each(worth: Worth, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
