@@ -214,31 +214,41 @@ class MarketSettings(Section):
 
 
 class ZoneSettings(Section):
-    """Zone classes: percentiles within settlement class (D§6.3 [A])."""
+    """Zone classes: percentiles of the cells with visits of one settlement class (D§6.3 [A])."""
 
     dense_supply_pct: float = Field(
         default=75.0, ge=0, le=100, description="dense: own supply from this percentile"
     )
-    dense_overlap: Share = Field(default=0.4, description="dense: own outlets overlap by this share")
-    dense_lq: Positive = Field(default=1.25, description="dense: or location quotient from this value")
-    saturated_performance: Positive = Field(default=0.9, description="saturated: performance below this")
+    dense_overlap: Share = Field(
+        default=0.4, description="dense: overlap of the own outlets within the band, or"
+    )
+    dense_lq: Positive = Field(default=1.25, description="dense: location quotient within the band")
+    saturated_performance: Positive = Field(
+        default=0.9, description="dense zones below this observed over predicted volume are saturated"
+    )
     productive_performance: Positive = Field(
-        default=1.1, description="productive core: performance from this"
+        default=1.1, description="dense zones from this observed over predicted volume are productive"
     )
     blank_demand_pct: float = Field(
-        default=60.0, ge=0, le=100, description="blank: demand from this percentile"
+        default=60.0, ge=0, le=100, description="blank: visits from this percentile"
     )
     blank_supply_pct: float = Field(
         default=25.0, ge=0, le=100, description="blank: own supply up to this percentile"
     )
     contested_pct: float = Field(
-        default=75.0, ge=0, le=100, description="contested: rival supply from this percentile"
+        default=75.0,
+        ge=0,
+        le=100,
+        description="contested: most visits where rival supply is from this percentile",
     )
     true_blank_pct: float = Field(
-        default=25.0, ge=0, le=100, description="true blank: rival supply up to this percentile"
+        default=25.0,
+        ge=0,
+        le=100,
+        description="true: most visits where rival supply is up to this percentile",
     )
     thin_demand_pct: float = Field(
-        default=25.0, ge=0, le=100, description="thin: demand up to this percentile"
+        default=25.0, ge=0, le=100, description="thin: visits up to this percentile"
     )
     inflow_growth_pct: float = Field(
         default=80.0, ge=0, le=100, description="top quintile of growth (D§3.3 [A])"

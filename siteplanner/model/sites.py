@@ -134,9 +134,7 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
         return np.zeros(len(residents))
     people = _sum_near(present / present.sum(), grid, SURROUNDINGS_M)
     homes = _sum_near(residents / residents.sum(), grid, SURROUNDINGS_M)
-    # Running totals leave rounding errors where nobody lives: less than a millionth of a mean cell is nobody.
-    somebody = homes > 1e-6 / len(residents)
-    return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=somebody))
+    return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=homes > 0))
 
 
 def _take_sites(sites: pd.DataFrame, grid: Grid) -> pd.DataFrame:

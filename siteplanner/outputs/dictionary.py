@@ -4,7 +4,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.labels import label
-from siteplanner.outputs.wording import column_word, word
+from siteplanner.outputs.wording import column_word, unit_word, word
 from siteplanner.scenario import Language
 
 _COLUMNS = ("table", "column", "heading", "type", "unit", "range", "meaning", "absent")
@@ -60,7 +60,7 @@ def _escaped(text: str) -> str:
 
 
 def _row(table: tables.Table, column: tables.Column, language: Language) -> tuple[str, ...]:
-    unit = word("units", column.unit, language) if column.unit else ""
+    unit = unit_word(column.unit, language)
     kind = word("values", f"type.{column.kind}", language)
     words = column_word(column.name, table.name, language)
     return (table.name, column.name, words, kind, unit, _range(column), column.meaning, column.absent)

@@ -104,8 +104,28 @@ def write_cells(plan: Plan, path: Path) -> int:
     arrays |= {str(name): _array(str(name), frame[name]) for name in frame.columns}
     fields = [pa.field(name, array.type, metadata=_about(name)) for name, array in arrays.items()]
     table = pa.table(list(arrays.values()), schema=pa.schema(fields))
-    pq.write_table(table, path, compression="zstd", version="2.6")
+    floats = [field.name for field in fields if pa.types.is_floating(field.type)]
+    others = [field.name for field in fields if field.name not in floats]
+    pq.write_table(
+        table, path, compression="zstd", version="2.6", use_dictionary=others, use_byte_stream_split=floats
+    )
     return len(frame)
+
+
+def write_people(plan: Plan, path: Path) -> int:
+    """Write `tables.PARTS`, people by cell and county, as Parquet with zstd; return the number of rows.
+
+    A cell on a county's border holds people of both: county totals add up from this file, not from the cells.
+    """
+    parts = plan.demand.parts.sort_values(["cell_id", "county_id"])
+    arrays = {
+        str(name): pa.array(parts[name].astype(object), type=pa.string())
+        if name == "county_id"
+        else pa.array(parts[name].to_numpy())
+        for name in parts.columns
+    }
+    pq.write_table(pa.table(arrays), path, compression="zstd", version="2.6")
+    return len(parts)
 
 
 def _array(name: str, values: "pd.Series[Any]") -> pa.Array:

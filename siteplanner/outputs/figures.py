@@ -210,7 +210,7 @@ def _scale_bar(frame: Frame, km: str) -> Markup:
     x, y = _PAD_PX, frame.height - _PAD_PX
     return Markup(
         '<path d="M{x:.1f} {up:.1f}V{y:.1f}H{right:.1f}V{up:.1f}" fill="none" stroke="{ink}"/>'
-        '<text x="{right:.1f}" y="{y:.1f}" dx="5" class="scale">{length} {km}</text>'
+        '<text x="{right:.1f}" y="{y:.1f}" dx="5" class="scale halo">{length} {km}</text>'
     ).format(x=x, up=y - 4, y=y, right=x + length * frame.px_per_km, ink=INK, length=length, km=km)
 
 

@@ -4,42 +4,38 @@ import math
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from siteplanner import tables
 from siteplanner.outputs.exports import gaps_in_words
 from siteplanner.outputs.html import figures as key_figures
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
-from siteplanner.outputs.wording import number, percent, reason_word, signed, word
+from siteplanner.outputs.wording import number, percent, reason_word, signed, unit_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
 _MOST_ROWS = 200
 _MOST_ARTICLES = 40  # a committee reads no more; the workbook holds every move
+_LEAST_POINTS = 0.05  # shown as 0.1; less is nothing
 _RETENTION_DIFFERS = 0.10
 _CANNIBAL_WARNING = 0.25  # share of the gross gain taken from siblings (D§7.1)
 
 
 def move_table(rows: pd.DataFrame, language: Language) -> Markup:
     """Return one row per move with its net effect, and the sums below."""
-    heads = [
-        ("seq", "n"),
-        ("branch_name", "name"),
-        ("site_name", "name"),
-        ("distance_km", "n"),
-        ("format_to", "key"),
-        ("net_visits", "n"),
-        ("net_wan", "n"),
-        ("npv_wan", "n"),
-        ("payback_years", "n"),
-        ("break_even_retention", "n"),
-    ]
-    units = {
-        column.name: word("units", column.unit, language)
-        for column in tables.MOVE_ROWS.columns
-        if column.unit
-    }
-    top = [(_head(name, units.get(name, ""), language), kind) for name, kind in heads]
+    columns = (
+        ("seq", "", "n"),
+        ("branch", "", "name"),
+        ("site", "", "name"),
+        ("distance", "km", "n"),
+        ("format", "", "key"),
+        ("visits", "1/day", "n"),
+        ("deposits", "10,000 CNY", "n"),
+        ("npv", "10,000 CNY", "n"),
+        ("payback", "year", "n"),
+        ("break_even", "", "n"),
+    )
+    top = [(_head(name, unit, language), kind) for name, unit, kind in columns]
     body = [_table_row(seq, row, language) for seq, row in rows.head(_MOST_ROWS).iterrows()]
     sums = [
         "",
@@ -62,8 +58,8 @@ def move_table(rows: pd.DataFrame, language: Language) -> Markup:
 
 
 def _head(name: str, unit: str, language: Language) -> Markup:
-    words = word("columns", name, language)
-    return Markup("{}<small>{}</small>").format(words, unit) if unit else escape(words)
+    words = say(f"head_{name}", language)
+    return Markup("{}<small>{}</small>").format(words, unit_word(unit, language)) if unit else words
 
 
 def _table_row(seq: object, row: "pd.Series[Any]", language: Language) -> list[object]:
@@ -86,8 +82,16 @@ def _table_row(seq: object, row: "pd.Series[Any]", language: Language) -> list[o
         signed(row["net_wan"]),
         signed(row["npv_wan"]),
         number(row["payback_years"], 1),
-        percent(row["break_even_retention"], 0),
+        _break_even(row, language),
     ]
+
+
+def _break_even(row: "pd.Series[Any]", language: Language) -> str:
+    """Write the retention at which the net present value is 0; outside 0-100 % it says always or never."""
+    share = float(row["break_even_retention"])
+    if share <= 0:
+        return str(say("break_even_always", language))
+    return str(say("break_even_never", language)) if share > 1 else percent(share, 0)
 
 
 def move_articles(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:
@@ -100,7 +104,7 @@ def move_articles(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:
     more = paragraph(say("more_articles", language, n=left), "small") if left > 0 else Markup("")
     return (
         heading("articles_title", language)
-        + paragraph(say("articles_intro", language), "small")
+        + paragraph(say("articles_intro", language), "small intro")
         + drawn
         + more
     )
@@ -149,6 +153,7 @@ def _best_parts(scores: "pd.Series[Any]", parts: tuple[str, ...], language: Lang
             points=number(value, 1),
         )
         for value, part in points[:3]
+        if value >= _LEAST_POINTS
     )
     return say("list_comma", language).join(said)
 
@@ -226,7 +231,7 @@ def _customers(row: "pd.Series[Any]", language: Language) -> Markup:
         "customers_affected",
         language,
         retention=strong(percent(row["retention"])),
-        break_even=strong(percent(row["break_even_retention"])),
+        break_even=strong(_break_even(row, language)),
         recaptured=number(row["recaptured_visits"]),
         extra=number(row["extra_km"], 1),
         aged=strong(number(row["aged_60_affected"])),

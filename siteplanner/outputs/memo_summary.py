@@ -12,7 +12,7 @@ from siteplanner.outputs import figures
 from siteplanner.outputs.html import figures as key_figures
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
 from siteplanner.outputs.palette import ACTION_CLASSES, ZONE_COLOURS
-from siteplanner.outputs.wording import number, percent, signed, word
+from siteplanner.outputs.wording import money, number, percent, signed, unit_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -20,9 +20,9 @@ _MAP_HEIGHT_PX, _MAP_WIDEST_PX = 560.0, 430.0
 _INSET_MARGIN = 0.12  # of the arrows' extent, so that no arrow touches the edge
 _LEAST_INSET_DEG = 0.05
 _MAIN_KPIS = (
-    "own_outlets", "own_outlets_dense", "own_outlets_destination", "counties_with_own", "townships_with_own",
+    "own_outlets_dense", "own_outlets_destination", "townships_with_own",
     "covered_own_share", "covered_any_share", "aged_60_covered_own_share", "inclusive_covered_own",
-    "mean_minutes_own", "ede_minutes_own", "gini_minutes_own", "visits_own", "share_own", "deposits_own_wan",
+    "mean_minutes_own", "ede_minutes_own", "visits_own", "share_own", "deposits_own_wan",
     "opex_wan",
 )  # fmt: skip
 _BIG = 1_000.0  # from here decimals say nothing
@@ -88,12 +88,12 @@ def recommendation(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup
         "recommendation_effect",
         language,
         visits=strong(signed(sums["net_visits"])),
-        deposits=strong(signed(sums["net_wan"])),
-        low=signed(sums["net_low_wan"]),
-        high=signed(sums["net_high_wan"]),
-        capex=strong(number(sums["capex_wan"])),
+        deposits=strong(money(sums["net_wan"], language, plus=True)),
+        low=money(sums["net_low_wan"], language, plus=True),
+        high=money(sums["net_high_wan"], language, plus=True),
+        capex=strong(money(sums["capex_wan"], language)),
         years=settings.demand.horizon_years,
-        npv=strong(signed(sums["npv_wan"])),
+        npv=strong(money(sums["npv_wan"], language, plus=True)),
         minutes=number(settings.access.cover_min),
         before=percent(sums["cover_before"]),
         after=strong(percent(sums["cover_after"], 1)),
@@ -152,12 +152,11 @@ def _seqs(rows: pd.DataFrame) -> str:
 
 
 def _key_figures(sums: dict[str, float], language: Language) -> Markup:
-    wan = say("unit_wan", language)
     items = [
         (say("figure_visits", language), signed(sums["net_visits"]), say("unit_visits", language)),
-        (say("figure_deposits", language), signed(sums["net_wan"]), wan),
-        (say("figure_npv", language), signed(sums["npv_wan"]), wan),
-        (say("figure_capex", language), number(sums["capex_wan"]), wan),
+        (say("figure_deposits", language), money(sums["net_wan"], language, plus=True), ""),
+        (say("figure_npv", language), money(sums["npv_wan"], language, plus=True), ""),
+        (say("figure_capex", language), money(sums["capex_wan"], language), ""),
         (say("figure_cover", language), _points(sums), say("unit_points", language)),
         (say("figure_aged", language), number(sums["aged_60_affected"]), say("unit_people", language)),
     ]
@@ -247,10 +246,6 @@ def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object
     else:
         digits = 0 if max(abs(before), abs(after)) >= _BIG or (before % 1 == 0 and after % 1 == 0) else 2
         shown = (number(before, digits), number(after, digits), signed(after - before, digits))
-    unit_words = word("units", unit, language)
-    name = (
-        say("with_unit", language, words=words, unit=unit_words)
-        if unit_words and unit != "1"
-        else escape(words)
-    )
+    shown_unit = unit_word(unit, language)
+    name = say("with_unit", language, words=words, unit=shown_unit) if shown_unit else escape(words)
     return [name, *shown, figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}")]

@@ -105,7 +105,8 @@ def _gaps(branches: pd.DataFrame) -> "pd.Series[str]":
     empty = pd.DataFrame(
         {name: branches[name].isna() if name in branches else True for name in _GAPS}, index=branches.index
     )
-    return empty.apply(lambda row: " ".join(row.index[row]), axis=1).astype(object)
+    named = [" ".join(empty.columns[row]) for row in empty.to_numpy(dtype=bool)]
+    return pd.Series(named, index=branches.index, dtype=object)
 
 
 def _rules(trace: pd.DataFrame, steps: "pd.Index[int]") -> "pd.Series[str]":

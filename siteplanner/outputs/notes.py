@@ -17,10 +17,13 @@ def note_text(note: tuple[str, ...], language: Language) -> str:
     """
     key, *arguments = note
     table = arguments[0] if arguments else ""
-    said = [
-        known("notes", f"table.{argument}", language) or column_word(argument, table, language)
-        for argument in arguments
-    ]
-    sentence = known("notes", key, language)
+    said = [_argument_word(argument, table, language) for argument in arguments]
+    sentence = known("notes", f"{key}.{table}", language) or known("notes", key, language)
     # Only the sentence is a pattern; the arguments, which may come from a file, are never read as one.
     return sentence.format(*said) if sentence else " ".join([key, *said])
+
+
+def _argument_word(argument: str, table: str, language: Language) -> str:
+    """Return the words for a table, a layer or a column; any other text as it is."""
+    named = known("sheets", argument, language) or known("values", f"layer.{argument}", language)
+    return named or column_word(argument, table, language)

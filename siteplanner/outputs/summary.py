@@ -66,7 +66,7 @@ def _zones(plan: Plan, language: Language) -> str:
 
 def _moves(plan: Plan, language: Language) -> str:
     counties = plan.candidates.sites["county_id"].reindex(plan.relocation.moves["site_id"])
-    inclusive = int(plan.layers.counties["inclusive"].reindex(counties).eq(True).sum())  # noqa: FBT003 - a value
+    inclusive = int(plan.layers.counties["inclusive"].reindex(counties).eq(True).sum())
     return label(
         "cli.moves",
         language,
@@ -89,7 +89,7 @@ def _net(plan: Plan, language: Language) -> str:
 
 def _coverage(plan: Plan, language: Language) -> str:
     counties = plan.ledger.counties
-    listed = counties[plan.layers.counties["inclusive"].reindex(counties.index).eq(True)]  # noqa: FBT003
+    listed = counties[plan.layers.counties["inclusive"].reindex(counties.index).eq(True)]
     return label(
         "cli.coverage",
         language,

@@ -19,9 +19,17 @@ _SECTION_OF = {
 }
 _REASONS = ("reasons", "rejections", "quota_reasons")
 _VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "rating", "layer")
+_PLAIN_UNITS = ("", "1", "share")
 _PREFIXES = ("from_", "to_")
 NO_NUMBER = "\u2013"
 _MINUS = "\u2212"
+
+
+# From this amount (10,000 CNY): divide by, decimals, words.
+_MONEY: dict[Language, tuple[tuple[float, float, int, str], ...]] = {
+    "zh": ((10_000.0, 10_000.0, 2, "money_large"), (0.0, 1.0, 0, "money_small")),
+    "en": ((100_000.0, 100_000.0, 2, "money_large"), (0.0, 100.0, 1, "money_small")),
+}
 
 
 def known(section: str, key: str, language: Language) -> str | None:
@@ -53,8 +61,13 @@ def value_word(column: str, value: object, language: Language) -> object:
     return word(_SECTION_OF[stem], value, language) if stem in _SECTION_OF else value
 
 
+def unit_word(unit: str, language: Language) -> str:
+    """Return the words for a unit; nothing for plain counts and shares."""
+    return "" if unit in _PLAIN_UNITS else word("units", unit, language)
+
+
 def reason_word(key: str, language: Language) -> str:
-    """Return the words for a reason of a move, a rejection or a quota; the key itself where there are none."""
+    """Return the words for a reason of a move, a rejection or a quota; the key where there are none."""
     found = (known(section, key, language) for section in _REASONS)
     return next((words for words in found if words), key)
 
@@ -82,7 +95,7 @@ def in_words(frame: pd.DataFrame, language: Language) -> pd.DataFrame:
 def heading(column: tables.Column, table: str, language: Language, *, unit: bool = True) -> str:
     """Return a column's heading, with its unit in brackets."""
     words = column_word(column.name, table, language)
-    shown = word("units", column.unit, language) if column.unit else ""
+    shown = unit_word(column.unit, language)
     if not unit or not shown:
         return words
     return label("report.with_unit", language, words=words, unit=shown)
@@ -105,6 +118,15 @@ def signed(value: float, digits: int = 0) -> str:
     """Write a number with its sign, plus as well as minus."""
     text = number(value, digits)
     return f"+{text}" if math.isfinite(value) and value > 0 and text.strip("0.,") else text
+
+
+def money(wan: float, language: Language, *, plus: bool = False) -> str:
+    """Write an amount of 10,000 CNY in the unit that a reader of the language says aloud."""
+    if not math.isfinite(wan):
+        return number(wan)
+    _, scale, digits, key = next(step for step in _MONEY[language] if abs(wan) >= step[0])
+    amount = (signed if plus else number)(wan / scale, digits)
+    return label(f"report.{key}", language, amount=amount)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -18,7 +18,7 @@ from siteplanner.outputs.exports import clean_text, gaps_in_words
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import parameter_rows
-from siteplanner.outputs.wording import column_word, heading, in_words, word
+from siteplanner.outputs.wording import column_word, heading, in_words, unit_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -81,7 +81,7 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
     kpis = kpis.assign(
         kpi=kpis["kpi"].map(lambda key: word("kpis", str(key), language)),
         change=kpis["after"] - kpis["before"],
-        unit=kpis["unit"].map(lambda unit: word("units", str(unit), language)),
+        unit=kpis["unit"].map(lambda unit: unit_word(str(unit), language)),
     )
     zones = pd.DataFrame(plan.zones.zones.drop(columns="geometry")).reset_index()
     sheets = [

@@ -1,0 +1,102 @@
+"""Every column, indicator and parameter has words; the data dictionary says all of them."""
+
+import pytest
+from fake_plan import fake_plan
+
+from siteplanner import tables
+from siteplanner.labels import label, section_labels
+from siteplanner.model.totals import UNITS
+from siteplanner.outputs.dictionary import data_dictionary, dictionary_rows
+from siteplanner.outputs.parameters import changed_parameters, parameter_rows
+from siteplanner.outputs.wording import column_word, in_words, unit_word, value_word
+
+TABLES = (*tables.INPUT_TABLES, *tables.STEP_TABLES, *tables.OUTPUT_TABLES)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_column_has_words_of_its_own(table, language):
+    names = {column.name for column in (*table.columns, *tables.PLACED)} | ({table.key} - {""})
+    for name in names:
+        words = column_word(name, table.name, language)
+        assert words
+        assert words != name, f"{table.name}.{name} has no words"
+    assert label(f"sheets.{table.name}", language)
+
+
+def test_chinese_words_are_chinese_and_english_ones_are_not():
+    for section in ("columns", "kpis", "notes", "report", "parameters", "sheets", "quota_reasons"):
+        for key, words in section_labels(section, "en").items():
+            assert not any("\u4e00" <= letter <= "\u9fff" for letter in words), (section, key)
+    for section in ("columns", "kpis", "notes", "parameters", "sheets", "quota_reasons"):
+        for key, words in section_labels(section, "zh").items():
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in words), (section, key)
+
+
+def test_footfall_bands_have_words():
+    for band in tables.FOOTFALL_BANDS:
+        assert label(f"columns.{band}", "zh")
+
+
+def test_every_unit_has_words():
+    units = {column.unit for table in TABLES for column in table.columns} | set(UNITS.values())
+    assert units - {"", "1", "share"} <= set(section_labels("units", "en"))
+    assert unit_word("1", "en") == unit_word("share", "zh") == ""
+
+
+def test_every_indicator_has_words():
+    assert set(UNITS) <= set(section_labels("kpis", "zh"))
+
+
+def test_every_parameter_has_words():
+    rows = parameter_rows(fake_plan().scenario, "zh")
+    method = rows[~rows["parameter"].str.startswith("inputs.")]
+    assert set(method["parameter"]) == set(section_labels("parameters", "zh"))
+
+
+def test_codes_have_words():
+    coded = {column for table in TABLES for column in table.columns if column.values}
+    for column in coded:
+        for code in column.values:
+            # Letters of a rating stay letters; classes of banks and customers are not shown.
+            said = value_word(column.name, code, "zh")
+            assert column.name in {"rating", "class"} or any(
+                "\u4e00" <= letter <= "\u9fff" for letter in said
+            )
+
+
+def test_changed_parameters_are_those_that_differ():
+    scenario = fake_plan().scenario
+    assert changed_parameters(scenario, "en").empty
+    changed = scenario.model_copy(
+        update={
+            "rules": scenario.rules.model_copy(update={"protected": ("B2", "B1")}),
+            "access": scenario.access.model_copy(
+                update={"core": scenario.access.core.model_copy(update={"speed_kmh": 5.0})}
+            ),
+        }
+    )
+    rows = changed_parameters(changed, "en").set_index("parameter")
+    assert rows.loc["access.core.speed_kmh", ["value", "default"]].tolist() == [5.0, 4.8]
+    assert rows.loc["rules.protected", "value"] == "B2, B1"
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_data_dictionary_holds_every_column_once(language):
+    text = data_dictionary(language)
+    for table in TABLES:
+        assert text.count(f"· `{table.name}`\n") == 1
+    rows = dictionary_rows(language)
+    assert len(rows) == sum(len(table.columns) for table in TABLES)
+    assert text.count("\n| `") == len(rows)
+
+
+def test_words_replace_codes_without_touching_the_table():
+    frame = fake_plan().candidates.sites
+    before = frame.copy()
+    said = in_words(frame, "en")
+    assert set(said["destination_type"]) <= {
+        label(f"values.destination_type.{k}", "en") for k in tables.DESTINATION_TYPES
+    }
+    assert frame.equals(before)
