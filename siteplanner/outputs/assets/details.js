@@ -2,6 +2,7 @@
 // What is said of one thing: a move, branch, site, zone, county, township or cell. Returns elements.
 (function (sp) {
   const { el } = sp;
+  const COUNTS = ["1", "share", "persons", "outlets", "counties", "townships", "staff"]; // named by what is counted
 
   function card(app, kind, title, ...body) {
     return el("article", { class: "card" },
@@ -73,7 +74,7 @@
       table([
         [words.t("npv"), n(move.npv_wan, 0, true), wan, true], [words.t("capex"), n(move.capex_wan), wan],
         [words.t("payback"), years, move.payback_years === null ? "" : words.t("unit_years")],
-        [words.t("break_even_retention"), words.percent(move.break_even_retention, 0)],
+        [words.t("break_even_retention"), breakEven(words, move.break_even_retention)],
       ], words.t("money")),
       table([
         [words.t("covered_gained"), n(move.covered_gained)], [words.t("covered_lost"), n(move.covered_lost)],
@@ -84,6 +85,11 @@
         el("p", {}, words.t("rules_kept", { n: move.rules_kept })),
         move.rules_warned.length > 0 && el("ul", { class: "warned" },
           move.rules_warned.map((rule) => el("li", {}, words.of("rules", rule))))));
+  }
+
+  function breakEven(words, share) {
+    if (share !== null && share <= 0) return words.t("even_if_none_stay");
+    return share > 1 ? words.t("not_if_all_stay") : words.percent(share, 0);
   }
 
   function branchCard(app, branch) {
@@ -189,7 +195,8 @@
     const { proof } = facts;
     const gap = proof.gap === null ? null : words.percent(proof.gap, 2);
     const kpis = sp.records(facts.kpis).map((kpi) => el("tr", {},
-      el("th", { scope: "row" }, words.of("kpis", kpi.id), el("small", {}, " " + words.of("units", kpi.unit))),
+      el("th", { scope: "row" }, words.of("kpis", kpi.id),
+        !COUNTS.includes(kpi.unit) && el("small", {}, " " + words.of("units", kpi.unit))),
       el("td", {}, kpiValue(words, kpi.before, kpi.unit)), el("td", {}, kpiValue(words, kpi.after, kpi.unit))));
     return el("div", {},
       el("section", { class: "proof" }, el("h2", {}, words.t("how_good")),

@@ -5,7 +5,7 @@
   const SMALL = "(max-width: 760px)";
   const FONT = 'system-ui, "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif';
   const PANES = { land: 205, cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
-    places: 450, badges: 620, names: 460, chosen: 470 };
+    places: 450, badges: 620, names: 430, chosen: 470 };
   // Perceptually even ramps, readable with every colour vision. Dark is much; of minutes, dark is near.
   const RAMPS = {
     demand: ["#e6ebf0", "#ccd5de", "#adbac8", "#8b9cae", "#677c93", "#475d78", "#29405c"],
@@ -100,7 +100,7 @@
       const colours = RAMPS[scale.ramp];
       const table = new Uint32Array(256);
       for (let code = scale.kind === "log" ? 1 : 0; code < 256; code++) {
-        table[code] = sp.packed(colours[Math.min(scale.classOf(code), colours.length - 1)], 0.92);
+        table[code] = sp.packed(colours[Math.min(scale.classOf(code), colours.length - 1)]);
       }
       if (scale.kind === "linear") table[0] = table[255] = 0;
       this.shown = scale;
@@ -117,14 +117,14 @@
     showZones() {
       const table = new Uint32Array(256);
       this.zoneOverlays.forEach((overlay, k) => {
-        if (overlay.on) table[k + 1] = sp.packed(overlay.colour, 0.72);
+        if (overlay.on) table[k + 1] = sp.packed(overlay.colour);
       });
       this.zoneCells.show(this.zoneCodes, table, { edges: this.zoneOf });
     }
     showChange() {
       const table = new Uint32Array(256);
-      table[2] = sp.packed(GAINED, 0.85);
-      table[3] = sp.packed(LOST, 0.85);
+      table[2] = sp.packed(GAINED);
+      table[3] = sp.packed(LOST);
       this.changeCells.show(this.change, table, { highest: true });
     }
 
@@ -157,11 +157,10 @@
       const bounds = L.latLngBounds(things.map((thing) => [thing.lat, thing.lon]));
       this.map.flyToBounds(bounds, { ...this.padding(), maxZoom: 13, duration: 0.8, animate: !this.calm });
     }
-    // On a phone the panel lies over the lower part of the map.
+    // What lies over the map: on a phone the panel below, else the legend at the right.
     padding() {
-      const low = this.small ? this.panel.offsetHeight + 16 : 40;
-      const side = this.small ? 16 : 40;
-      return { paddingTopLeft: [side, side], paddingBottomRight: [side, low] };
+      if (this.small) return { paddingTopLeft: [24, 24], paddingBottomRight: [24, this.panel.offsetHeight + 24] };
+      return { paddingTopLeft: [40, 40], paddingBottomRight: [this.corner.offsetWidth + 40, 40] };
     }
     openMove(move) {
       const ends = [this.branchById.get(move.branch_id), this.siteById.get(move.site_id)];

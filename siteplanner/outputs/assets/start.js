@@ -205,7 +205,8 @@
     app.readout = el("div", { class: "readout", hidden: true });
     tabs.open("moves");
     document.body.prepend(app.panel);
-    app.map.getContainer().parentNode.append(el("div", { class: "corner" }, app.readout, app.legend));
+    app.corner = el("div", { class: "corner" }, app.readout, app.legend);
+    app.map.getContainer().parentNode.append(app.corner);
   }
 
   function prepare(map, app) {
