@@ -4,10 +4,10 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.labels import label
-from siteplanner.outputs.wording import column_word, unit_word, word
+from siteplanner.outputs.wording import column_word, known, unit_word, word
 from siteplanner.scenario import Language
 
-_COLUMNS = ("table", "column", "heading", "type", "unit", "range", "meaning", "absent")
+_COLUMNS = ("table", "column", "heading", "type", "unit", "range", "english_meaning", "absent")
 
 
 def dictionary_rows(language: Language) -> pd.DataFrame:
@@ -63,7 +63,8 @@ def _row(table: tables.Table, column: tables.Column, language: Language) -> tupl
     unit = unit_word(column.unit, language)
     kind = word("values", f"type.{column.kind}", language)
     words = column_word(column.name, table.name, language)
-    return (table.name, column.name, words, kind, unit, _range(column), column.meaning, column.absent)
+    absent = (known("absent", column.absent, language) or column.absent) if column.absent else ""
+    return (table.name, column.name, words, kind, unit, _range(column), column.meaning, absent)
 
 
 def _range(column: tables.Column) -> str:

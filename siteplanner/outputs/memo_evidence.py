@@ -12,7 +12,7 @@ from siteplanner.outputs.html import heading, paragraph, say, strong, table, tex
 from siteplanner.outputs.memo_summary import proof_percent
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import changed_parameters, parameter_rows
-from siteplanner.outputs.wording import number, percent, reason_word, word
+from siteplanner.outputs.wording import NO_NUMBER, number, percent, reason_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -42,7 +42,10 @@ _MAIN_PARAMETERS = (
 
 def counties_section(plan: Plan, language: Language) -> Markup:
     """Return the counties that change or are on an inclusive list: branches and coverage before and after."""
-    facts = plan.ledger.counties.join(plan.layers.counties[["name", "inclusive", "list_name", "list_year"]])
+    about = pd.DataFrame(plan.layers.counties).reindex(
+        columns=["name", "inclusive", "list_name", "list_year"]
+    )
+    facts = plan.ledger.counties.join(about)
     facts = facts.join(plan.quotas.counties["quota"])
     listed = facts["inclusive"].eq(True)
     change = (facts["covered_own_after"] - facts["covered_own_before"]).abs()
@@ -87,6 +90,7 @@ def _inclusive_sentence(facts: pd.DataFrame, language: Language) -> Markup:
         before=percent(before, 2),
         after=strong(percent(after, 2)),
         fewer=int((listed["outlets_after"] < listed["outlets_before"]).sum()),
+        lists=text("; ".join(sorted(set(listed["list_name"].dropna().astype(str)) - {""})) or NO_NUMBER),
     )
 
 
@@ -94,9 +98,7 @@ def _county_row(row: "pd.Series[Any]", language: Language) -> list[Any]:
     tag = Markup("")
     if row["listed"]:
         year = f" {row['list_year']:.0f}" if pd.notna(row["list_year"]) else ""
-        tag = Markup('<span class="tag">{}{}</span>').format(
-            row["list_name"] or say("inclusive_tag", language), year
-        )
+        tag = Markup('<span class="tag">{}{}</span>').format(say("inclusive_tag", language), year)
     before, after = (_of(row[f"covered_own_{when}"], row["residents"]) for when in ("before", "after"))
     aged = [_of(row[f"aged_60_covered_{when}"], row["aged_60"]) for when in ("before", "after")]
     cover = f"{percent(before)} → {percent(after)}"
@@ -256,7 +258,7 @@ def assumptions_section(plan: Plan, language: Language) -> Markup:
         + paragraph(say("changed_intro", language))
         + first
         + paragraph(say("main_intro", language))
-        + table(head, map(_parameter_row, main.to_dict("records")))
+        + table(head[:-1], (_parameter_row(row)[:-1] for row in main.to_dict("records")))
     )
 
 
@@ -265,7 +267,7 @@ def _parameter_row(row: dict[Any, Any]) -> list[Any]:
         Markup("<code>{}</code>").format(row["parameter"]),
         row["meaning"],
         text(row["value"]),
-        text(row["default"]),
+        text("" if row["default"] is None else row["default"]),
     ]
 
 

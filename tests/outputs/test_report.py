@@ -150,7 +150,7 @@ def test_a_broken_hard_rule_is_said_loudly(plan):
 def test_downsizing_is_not_sold_as_growth(plan):
     moves = plan.ledger.moves.assign(npv_wan=100.0, net_wan=[-5.0, 1, 1, 1, 1, 1])
     html = render_report(replace(plan, ledger=replace(plan.ledger, moves=moves)), "en", "0.1.0")
-    assert "1 moves (no. 1) have a positive net present value although deposits fall" in html
+    assert "in 1 of the moves (no. 1) deposits fall although the net present value is positive" in html
     assert html.count(label("report.caution_downsizing", "en")) == 1
 
 

@@ -33,6 +33,14 @@ def test_chinese_words_are_chinese_and_english_ones_are_not():
             assert any("\u4e00" <= letter <= "\u9fff" for letter in words), (section, key)
 
 
+def test_what_happens_without_a_column_is_said_in_chinese_and_as_the_tables_say():
+    said = section_labels("absent", "en")
+    told = {column.absent for table in TABLES for column in table.columns}
+    codes = {code for table in TABLES for column in table.columns for code in column.values}
+    assert told - codes - {"", "0", "40"} == set(said)
+    assert all(key == words for key, words in said.items())
+
+
 def test_footfall_bands_have_words():
     for band in tables.FOOTFALL_BANDS:
         assert label(f"columns.{band}", "zh")
