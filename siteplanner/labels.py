@@ -3,8 +3,9 @@
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
-from siteplanner.scenario import Language
+Language = Literal["zh", "en"]
 
 
 @cache

@@ -4,20 +4,25 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from siteplanner.engines import get_engine
+from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
-from siteplanner.model.access import Access
-from siteplanner.model.clusters import Clusters
-from siteplanner.model.demand import Demand
-from siteplanner.model.formats import Formats
-from siteplanner.model.grid import Grid
-from siteplanner.model.ledger import Ledger
-from siteplanner.model.market import Market
-from siteplanner.model.quotas import Quotas
-from siteplanner.model.relocation import Relocation
-from siteplanner.model.scores import Scores
-from siteplanner.model.sites import Candidates
-from siteplanner.model.zones import Zones
+from siteplanner.model.access import Access, measure_access
+from siteplanner.model.clusters import Clusters, group_branches
+from siteplanner.model.contest import Evidence, prepare_contest, survey_ground
+from siteplanner.model.demand import Demand, Epochs, estimate_demand
+from siteplanner.model.formats import Formats, assign_formats
+from siteplanner.model.grid import Grid, make_grid
+from siteplanner.model.ledger import Ledger, Plans, balance_moves
+from siteplanner.model.market import Market, calibrate, share_market
+from siteplanner.model.outlets import list_outlets
+from siteplanner.model.quotas import Quotas, set_quotas
+from siteplanner.model.relocation import Relocation, relocate
+from siteplanner.model.scores import Scores, score_places
+from siteplanner.model.sites import Candidates, propose_sites
+from siteplanner.model.zones import Places, Zones, find_zones
 from siteplanner.scenario import Scenario
+from siteplanner.stopwatch import Stopwatch, Watcher, nobody
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,3 +57,76 @@ class Plan:
     conservation: pd.DataFrame
     seconds: dict[str, float]
     peak_mb: dict[str, float]
+
+
+def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> Plan:
+    """Run the method from checked layers to a plan.
+
+    Macro sets direction (quotas), meso sets layout (zones), micro sets the spot (scores); one exact decision over
+    all of them; then formats, the ledger and the clusters of what was decided.
+
+    Raises
+    ------
+    NoLegalPlanError
+        When no plan satisfies the rules.
+    EngineError
+        When the engine that the scenario names is missing.
+    """
+    clock = Stopwatch(watcher)
+    engine = get_engine(scenario.engine)
+    clock.step("grid")
+    grid = make_grid(layers.counties, scenario.grid)
+    clock.step("people")
+    people = sum_people(engine, layers, grid)
+    clock.step("footfall")
+    footfall = sum_footfall(engine, layers, grid)
+    clock.step("demand")
+    demand = estimate_demand(
+        grid,
+        people.parts,
+        footfall.cells,
+        layers.developments,
+        _epochs(layers),
+        (scenario.demand, scenario.access),
+    )
+    clock.step("access")
+    outlets = list_outlets(layers.branches, layers.competitors, scenario.market)
+    access = measure_access(demand, grid, outlets, scenario.access)
+    clock.step("market")
+    shared = share_market(demand, access, layers.branches, (scenario.market, scenario.access))
+    demand, market = calibrate(demand, shared)
+    clock.step("zones")
+    places = Places(layers.counties, layers.townships, layers.developments)
+    zones = find_zones(grid, demand, access, market, places, scenario.zones)
+    clock.step("quotas")
+    limits = (scenario.quotas, scenario.rules, scenario.demand)
+    quotas = set_quotas(grid, demand, outlets, layers.counties, limits)
+    clock.step("sites")
+    candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
+    clock.step("scores")
+    evidence = Evidence(
+        layers.branches, layers.competitors, layers.counties, layers.catalogue,
+        grid, demand, access, market, zones, candidates,
+    )  # fmt: skip
+    contest = prepare_contest(evidence, scenario)
+    ground = survey_ground(evidence, quotas.counties, scenario)
+    scores = score_places(evidence, contest, ground, scenario)
+    clock.step("relocation")
+    relocation = relocate(evidence, contest, ground, scores, scenario)
+    clock.step("formats")
+    formats = assign_formats(evidence, contest, relocation, scenario)
+    clock.step("ledger")
+    ledger = balance_moves(evidence, contest, Plans(scores, relocation, formats), scenario)
+    clock.step("clusters")
+    clusters = group_branches(formats.branches_after, layers.catalogue, scenario.clusters)
+    clock.stop()
+    return Plan(
+        scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
+        relocation, formats, ledger, clusters, conservation({**people.accounts, "footfall": footfall.account}),
+        clock.seconds, clock.peak_mb,
+    )  # fmt: skip
+
+
+def _epochs(layers: Layers) -> Epochs:
+    earlier = layers.population_earlier or layers.population
+    return Epochs(layers.population.year, earlier.year)

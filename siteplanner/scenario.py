@@ -41,19 +41,21 @@ class TableInput(Section):
 class TicketsInput(Section):
     """Queue tickets: no coordinates, hence no datum."""
 
-    path: str = Field(min_length=1)
-    columns: dict[str, str] = Field(default_factory=dict)
-    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = None
-    sheet: str | None = None
+    path: str = Field(min_length=1, description="file, relative to the scenario")
+    columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = Field(
+        default=None, description="encoding of a text file; recognised when absent"
+    )
+    sheet: str | None = Field(default=None, description="sheet of a workbook; the first when absent")
 
 
 class PopulationInput(Section):
     """Persons per pixel, GeoTIFF."""
 
-    path: str = Field(min_length=1)
+    path: str = Field(min_length=1, description="GeoTIFF, relative to the scenario")
     year: int = Field(ge=1950, le=2100, description="year of the raster")
     earlier: str | None = Field(default=None, description="same product, an earlier year")
-    earlier_year: int | None = Field(default=None, ge=1950, le=2100)
+    earlier_year: int | None = Field(default=None, ge=1950, le=2100, description="year of the earlier raster")
     aged_60: str | None = Field(default=None, description="persons aged 60 and over per pixel")
 
     @model_validator(mode="after")
@@ -71,9 +73,9 @@ class FootfallInput(Section):
     """Foot traffic of one of four kinds."""
 
     path: str = Field(min_length=1, description="file, or a folder of Parquet files for pings")
-    kind: Literal["points", "pings", "h3", "raster"]
-    datum: Datum
-    columns: dict[str, str] = Field(default_factory=dict)
+    kind: Literal["points", "pings", "h3", "raster"] = Field(description="what a row or pixel is")
+    datum: Datum = Field(description="datum of its coordinates")
+    columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
 
 
 class Inputs(Section):
@@ -125,10 +127,21 @@ class DemandSettings(Section):
         default=0.3, description="share of those that went online (D§3.1 [A])"
     )
     aged_60_factor: Positive = Field(
-        default=1.5, le=10.0, description="visits of a person aged 60+ against the mean person; no source"
+        default=1.5,
+        le=10.0,
+        description="visits of a person aged 60+ against a younger one, their total unchanged; no source",
     )
     deposits_per_person_cny: Positive = Field(
         default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"
+    )
+    rural_deposit_factor: Positive = Field(
+        default=0.4,
+        le=1.0,
+        description="deposits a head in rural cells against core and urban ones; disposable income per head, Shanxi 2020: "
+        "13,878 and 34,793 CNY (NBS, recalled)",
+    )
+    town_deposit_factor: Positive = Field(
+        default=0.7, le=1.0, description="deposits a head in town cells against core and urban ones; midway, no source"
     )
     household_size: Positive = Field(default=2.5, le=10.0, description="persons per household (D§3.3)")
     occupancy_final: Share = Field(default=0.85, description="final occupancy of a development (D§3.3 [A])")
@@ -144,7 +157,7 @@ class TravelClass(Section):
     """Speed and reach of people of one kind of settlement."""
 
     density_per_km2: NonNegative = Field(description="from this many residents per km2 (3x3 km focal mean)")
-    speed_kmh: Positive
+    speed_kmh: Positive = Field(description="door-to-door speed, km/h (D§4 [A])")
     detour: float = Field(ge=1.0, le=3.0, description="path length over straight distance")
     reach_km: Positive = Field(description="no trip is longer than this, straight km")
 
@@ -173,7 +186,12 @@ class MarketSettings(Section):
     decay_per_min: Positive = Field(
         default=0.11, le=2.0, description="lambda, 1/minute (D§4; w(10 min) = 0.33)"
     )
-    outside_weight: NonNegative = Field(default=0.15, description="u in U0 = u * f(1 km) (D§4 [A])")
+    outside_share: float = Field(
+        default=0.125,
+        ge=0.0,
+        lt=1.0,
+        description="share of visits that no outlet wins where a bank is within 1 km (D§4 [A]: 10-15 %)",
+    )
     capacity_exponent: Positive = Field(
         default=0.5, le=2.0, description="exponent of counter-equivalents (D§4)"
     )
@@ -182,9 +200,15 @@ class MarketSettings(Section):
     rival_big: Positive = Field(
         default=1.0, description="attractiveness of a big bank without data (D§4 [A])"
     )
-    rival_postal: Positive = 0.9
-    rival_joint: Positive = 0.8
-    rival_city: Positive = 0.8
+    rival_postal: Positive = Field(
+        default=0.9, description="attractiveness of postal savings without data (D§4 [A])"
+    )
+    rival_joint: Positive = Field(
+        default=0.8, description="attractiveness of a joint-stock bank without data (D§4 [A])"
+    )
+    rival_city: Positive = Field(
+        default=0.8, description="attractiveness of a city bank without data (D§4 [A])"
+    )
     rival_rural_urban: Positive = Field(default=0.8, description="rural credit in town (D§4 [A])")
     rival_rural_township: Positive = Field(default=1.2, description="rural credit in a township (D§4 [A])")
 
@@ -192,16 +216,30 @@ class MarketSettings(Section):
 class ZoneSettings(Section):
     """Zone classes: percentiles within settlement class (D§6.3 [A])."""
 
-    dense_supply_pct: float = Field(default=75.0, ge=0, le=100)
-    dense_overlap: Share = 0.4
-    dense_lq: Positive = 1.25
-    saturated_performance: Positive = 0.9
-    productive_performance: Positive = 1.1
-    blank_demand_pct: float = Field(default=60.0, ge=0, le=100)
-    blank_supply_pct: float = Field(default=25.0, ge=0, le=100)
-    contested_pct: float = Field(default=75.0, ge=0, le=100)
-    true_blank_pct: float = Field(default=25.0, ge=0, le=100)
-    thin_demand_pct: float = Field(default=25.0, ge=0, le=100)
+    dense_supply_pct: float = Field(
+        default=75.0, ge=0, le=100, description="dense: own supply from this percentile"
+    )
+    dense_overlap: Share = Field(default=0.4, description="dense: own outlets overlap by this share")
+    dense_lq: Positive = Field(default=1.25, description="dense: or location quotient from this value")
+    saturated_performance: Positive = Field(default=0.9, description="saturated: performance below this")
+    productive_performance: Positive = Field(
+        default=1.1, description="productive core: performance from this"
+    )
+    blank_demand_pct: float = Field(
+        default=60.0, ge=0, le=100, description="blank: demand from this percentile"
+    )
+    blank_supply_pct: float = Field(
+        default=25.0, ge=0, le=100, description="blank: own supply up to this percentile"
+    )
+    contested_pct: float = Field(
+        default=75.0, ge=0, le=100, description="contested: rival supply from this percentile"
+    )
+    true_blank_pct: float = Field(
+        default=25.0, ge=0, le=100, description="true blank: rival supply up to this percentile"
+    )
+    thin_demand_pct: float = Field(
+        default=25.0, ge=0, le=100, description="thin: demand up to this percentile"
+    )
     inflow_growth_pct: float = Field(
         default=80.0, ge=0, le=100, description="top quintile of growth (D§3.3 [A])"
     )
@@ -239,20 +277,46 @@ class SiteSettings(Section):
 class ScoreSettings(Section):
     """Weights of the release and attract scores (D§8.1 [A]); each list is rescaled to sum to 1."""
 
-    release_overlap: NonNegative = 0.20
-    release_surplus: NonNegative = 0.20
-    release_performance: NonNegative = 0.15
-    release_retention: NonNegative = 0.15
-    release_trend: NonNegative = 0.10
-    release_cost: NonNegative = 0.10
-    attract_gap: NonNegative = 0.25
-    attract_growth: NonNegative = 0.15
-    attract_potential: NonNegative = 0.15
-    attract_rivals: NonNegative = 0.10
-    attract_access: NonNegative = 0.10
-    attract_cost: NonNegative = 0.10
-    attract_inclusive: NonNegative = 0.10
-    attract_synergy: NonNegative = 0.05
+    release_overlap: NonNegative = Field(
+        default=0.20, description="weight of: overlap with siblings (D§8.1 [A])"
+    )
+    release_surplus: NonNegative = Field(
+        default=0.20, description="weight of: own supply beyond demand (D§8.1 [A])"
+    )
+    release_performance: NonNegative = Field(
+        default=0.15, description="weight of: volume below potential (D§8.1 [A])"
+    )
+    release_retention: NonNegative = Field(
+        default=0.15, description="weight of: customers that would stay (D§8.1 [A])"
+    )
+    release_trend: NonNegative = Field(default=0.10, description="weight of: demand that shrinks (D§8.1 [A])")
+    release_cost: NonNegative = Field(
+        default=0.10, description="weight of: running cost and end of lease (D§8.1 [A])"
+    )
+    attract_gap: NonNegative = Field(default=0.25, description="weight of: unmet demand (D§8.1 [A])")
+    attract_growth: NonNegative = Field(
+        default=0.15, description="weight of: growth and pipeline (D§8.1 [A])"
+    )
+    attract_potential: NonNegative = Field(default=0.15, description="weight of: deposits (D§8.1 [A])")
+    attract_rivals: NonNegative = Field(default=0.10, description="weight of: few rivals (D§8.1 [A])")
+    attract_access: NonNegative = Field(
+        default=0.10, description="weight of: people within reach (D§8.1 [A])"
+    )
+    attract_cost: NonNegative = Field(default=0.10, description="weight of: low cost of premises (D§8.1 [A])")
+    attract_inclusive: NonNegative = Field(
+        default=0.10, description="weight of: inclusive effect (D§8.1 [A])"
+    )
+    attract_synergy: NonNegative = Field(
+        default=0.05, description="weight of: a core branch near by (D§8.1 [A])"
+    )
+
+    @model_validator(mode="after")
+    def _something_weighs(self) -> "ScoreSettings":
+        for kind in ("release", "attract"):
+            if not any(value for name, value in self if name.startswith(f"{kind}_")):
+                msg = f"at least one weight of {kind} must be above 0"
+                raise ValueError(msg)
+        return self
 
 
 class RelocationSettings(Section):
@@ -271,6 +335,11 @@ class RelocationSettings(Section):
         le=100.0,
         description="worth, in visits a day, of one person brought within reach of any bank; no source",
     )
+    score_weight: NonNegative = Field(
+        default=1.0,
+        le=100.0,
+        description="worth, in visits a day, of one point of release or attract score; no source",
+    )
     spacing_core_km: NonNegative = Field(default=0.5, description="own-own spacing (D§7.4 [A])")
     spacing_urban_km: NonNegative = Field(default=1.0, description="own-own spacing (D§7.4 [A])")
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
@@ -279,7 +348,9 @@ class RelocationSettings(Section):
         default=0.005, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
     time_limit_s: Positive = Field(default=40.0, le=86_400.0, description="solver time, s")
-    seed: int = Field(default=20190305, ge=0, le=2**31 - 1)
+    seed: int = Field(
+        default=20190305, ge=0, le=2**31 - 1, description="seed of the solver; same seed, same plan"
+    )
 
 
 class RuleSettings(Section):
@@ -339,21 +410,27 @@ class FormatSettings(Section):
 class ClusterSettings(Section):
     """Core and satellites (D§9.6 [A])."""
 
-    max_size: int = Field(default=7, ge=2, le=20)
-    radius_u_km: Positive = 3.0
-    radius_ct_km: Positive = 20.0
+    max_size: int = Field(default=7, ge=2, le=20, description="branches in a cluster (D§9.6 [A])")
+    radius_u_km: Positive = Field(
+        default=3.0, description="satellite to core, urban, straight km (D§9.6 [A])"
+    )
+    radius_ct_km: Positive = Field(
+        default=20.0, description="satellite to core, elsewhere, straight km (D§9.6 [A])"
+    )
 
 
 class EngineSettings(Section):
     """Where the counting runs."""
 
-    kind: Literal["embedded", "spark"] = "embedded"
+    kind: Literal["embedded", "spark"] = Field(
+        default="embedded", description="engine; spark needs the extra"
+    )
 
 
 class OutputSettings(Section):
     """What readers see."""
 
-    language: Language = "zh"
+    language: Language = Field(default="zh", description="language of what readers see")
     synthetic: bool = Field(default=False, description="say everywhere that the data are synthetic")
 
 
@@ -361,8 +438,8 @@ class Scenario(Section):
     """A whole run, as read from one TOML file."""
 
     name: str = Field(pattern=r"^[\w-][\w. -]{0,79}$", description="names the output folder")
-    title_zh: str = ""
-    title_en: str = ""
+    title_zh: str = Field(default="", description="title of the outputs in Chinese; the name when empty")
+    title_en: str = Field(default="", description="title of the outputs in English; the name when empty")
     inputs: Inputs
     grid: GridSettings = GridSettings()
     demand: DemandSettings = DemandSettings()

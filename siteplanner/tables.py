@@ -92,7 +92,7 @@ def _broken_values(values: "pd.Series[Any]", column: Column) -> Iterable[str]:
                 yield f"column {column.name} has values below {column.low}"
             if column.high is not None and (numbers > column.high).any():
                 yield f"column {column.name} has values above {column.high}"
-    elif column.values:
+    elif column.values:  # noqa: PD011 - a tuple of ours, not a frame
         wrong = set(values.dropna().unique()) - set(column.values)
         if wrong:
             yield f"column {column.name} has values {sorted(map(str, wrong))}"
@@ -247,7 +247,7 @@ DEMAND = Table("demand", "cell_id", "who might come, by cell", (
     Column("leisure", "float", "1", "mean people present at the weekend 09-17", 0),
     Column("moved_in", "float", "1", "people in developments by the plan year beyond the raster", 0),
     Column("pipeline_households", "float", "1", "households handed over after the plan year, within the horizon", 0),
-    Column("density_per_km2", "float", "1/km2", "residents, mean of 3 x 3 km around the cell", 0),
+    Column("density_per_km2", "float", "1/km2", "residents and people moved in, mean of 3 x 3 km around the cell", 0),
     Column("settlement", "text", "", "settlement class", values=SETTLEMENTS),
     Column("growth_per_year", "float", "1/year", "growth of residents within 1 km between the two years"),
     Column("people_gained", "float", "1", "residents gained within 1 km between the two years"),
@@ -267,9 +267,9 @@ OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first
 ACCESS = Table("access", "cell_id", "service within reach, by cell", (
     Column("minutes_own", "float", "min", "to the nearest own outlet; infinite when none is within reach", 0),
     Column("minutes_any", "float", "min", "to the nearest outlet of any bank", 0),
-    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents", 0),
-    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents", 0),
-    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents", 0),
+    Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents and people moved in", 0),
+    Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents and people moved in", 0),
+    Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents and people moved in", 0),
 ))  # fmt: skip
 
 MARKET_CELLS = Table("market_cells", "cell_id", "shares of the market, by cell", (
@@ -362,6 +362,7 @@ MOVES = Table("moves", "seq", "the relocations in the order of the plan", (
     Column("branch_id", "text", "", "branch that moves"),
     Column("site_id", "text", "", "where it goes"),
     Column("distance_km", "float", "km", "great-circle distance", 0),
+    Column("worth", "float", "1/day", "worth of the pair when all moves are done: what the site adds less what the branch would"),
     Column("pair_score", "float", "0-100", "score of the pair", 0, 100.000001),
     *(Column(f"part_{part}", "float", "0-100", f"points for {part}", 0, 100) for part in PAIR_PARTS),
 ))  # fmt: skip
@@ -390,6 +391,7 @@ DESTINATIONS = Table("destinations", "site_id", "what stands at each destination
     Column("staff", "int", "1", "staff", 0),
     Column("area_m2", "float", "m2", "floor area", 0),
     Column("hours_per_week", "float", "h", "opening hours a week", 0, 168),
+    Column("staff_surplus", "int", "1", "staff of the old place that the new one does not need", 0),
     Column("opex_wan", "float", "10,000 CNY/year", "running cost", 0),
     Column("capex_wan", "float", "10,000 CNY", "fit-out and equipment", 0),
     Column("visits_per_day", "float", "1/day", "predicted visits with this format", 0),
@@ -417,6 +419,7 @@ LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("lost_high_wan", "float", "10,000 CNY", "the same with largest loss", 0),
     Column("net_wan", "float", "10,000 CNY", "gross gain - cannibalised - lost"),
     Column("retention", "float", "1", "share of the old place's deposits kept after two years", 0, 1),
+    Column("retention_choice", "float", "1", "share of the old place's visits that own outlets keep by the choice model with inertia", 0, 1.000001),
     Column("extra_km", "float", "km", "customer-weighted extra distance to the best remaining own outlet", 0),
     Column("volume_effect_wan", "float", "10,000 CNY/year", "margin and fees of the net volume, year 5"),
     Column("cost_effect_wan", "float", "10,000 CNY/year", "running cost saved"),
@@ -465,3 +468,58 @@ STEP_TABLES = (
     CANDIDATES, RELEASE_SCORES, ATTRACT_SCORES, MOVES, REJECTED, TRACE, DESTINATIONS, CLUSTERS, LEDGER, KPIS,
     COUNTY_KPIS, CONSERVATION,
 )  # fmt: skip
+
+
+# --- outputs: what a reader's file holds beyond the tables above -----------------------------------------------
+
+
+def _end(prefix: str, whose: str) -> tuple[Column, ...]:
+    """Return where one end of a move lies."""
+    return (
+        Column(f"{prefix}_county_id", "text", "", f"county of the {whose}"),
+        Column(f"{prefix}_county", "text", "", "its name"),
+        Column(f"{prefix}_prefecture", "text", "", "its prefecture"),
+        Column(f"{prefix}_inclusive", "bool", "", "on an inclusive-finance list"),
+        Column(f"{prefix}_township_id", "text", "", f"township of the {whose}"),
+        Column(f"{prefix}_township", "text", "", "its name"),
+        Column(f"{prefix}_tier", "text", "", "legal tier", values=TIERS),
+        Column(f"{prefix}_zone_id", "text", "", f"zone of the {whose}"),
+        Column(f"{prefix}_zone", "text", "", "its name"),
+        Column(f"{prefix}_zone_class", "text", "", "its class", values=ZONE_CLASSES),
+        Column(f"{prefix}_lon", "float", "deg", "longitude, WGS 84", -180.0, 180.0),
+        Column(f"{prefix}_lat", "float", "deg", "latitude, WGS 84", -85.0, 85.0),
+    )
+
+
+# One row of moves.csv (D§13.1): the tables of a move side by side, each column as it stands in its own table.
+MOVE_ROWS = Table("move_rows", "seq", "moves.csv: one ordered row per move", (
+    Column("branch_id", "text", "", "branch that moves"),
+    Column("branch_name", "text", "", "its name"),
+    *_end("from", "branch today"),
+    Column("site_id", "text", "", "where it goes"),
+    Column("site_name", "text", "", "name of that place"),
+    *_end("to", "new place"),
+    CANDIDATES.column("destination_type"),
+    CANDIDATES.column("origin"),
+    MOVES.column("distance_km"),
+    Column("format_from", "text", "", "format today", values=FORMATS),
+    Column("format_to", "text", "", "format at the new place", values=FORMATS),
+    Column("format_reason", "text", "", "reason of the format"),
+    *(column for column in DESTINATIONS.columns if column.name not in {"format", "reason", "capex_wan"}),
+    Column("role", "text", "", "role in its cluster after the plan", values=("core", "satellite", "single")),
+    Column("cluster_id", "text", "", "cluster after the plan"),
+    LEDGER.column("reason_1"),
+    LEDGER.column("reason_2"),
+    LEDGER.column("reason_3"),
+    Column("rules_checked", "text", "", "rules kept after this step, and those that warn"),
+    Column("release_score", "float", "0-100", "release score of the branch", 0, 100.000001),
+    Column("attract_score", "float", "0-100", "attract score of the site", 0, 100.000001),
+    MOVES.column("pair_score"),
+    MOVES.column("worth"),
+    *(column for column in LEDGER.columns if not column.name.startswith("reason_")),
+    Column("lease_end", "date", "", "end of the old lease", absent="lease plays no part in the release score"),
+    Column("customers", "float", "1", "customers of the branch today", 0, absent="not shown"),
+    Column("data_gaps", "text", "", "what the branch table does not say about this branch"),
+))  # fmt: skip
+
+OUTPUT_TABLES = (MOVE_ROWS,)

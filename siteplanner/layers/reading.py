@@ -1,6 +1,7 @@
 """All files of a scenario to one record: every fault of every file is found before anything is refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,7 +19,8 @@ from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
 from siteplanner.layers.scenario_file import try_scenario
-from siteplanner.scenario import Inputs, RuleSettings, Scenario
+from siteplanner.model.catalogue import Catalogue, load_catalogue
+from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
 
 def read_layers(scenario: Scenario, folder: Path) -> Layers:
@@ -87,15 +89,17 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         )
     )
     footfall = _read_footfall(inputs, bounds, findings)
+    catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
     faults = (*shorten(findings.faults), *findings.counted)
-    if faults or counties is None or population is None:
+    if faults or counties is None or population is None or catalogue is None:
         return None, faults
     placed = _place_all(points, counties, scenario.rules, findings)
     return Layers(
         counties=counties,
         **placed,
         tickets=tickets,
+        catalogue=catalogue,
         population=population,
         population_earlier=earlier,
         aged_60=aged_60,
@@ -144,6 +148,21 @@ def _read_raster(
     faults = check_raster(path, name, bounds)
     findings.faults += faults
     return None if faults else RasterSource(str(path), year)
+
+
+def _read_catalogue(settings: FormatSettings, findings: Findings) -> Catalogue | None:
+    if settings.catalogue is None:
+        return load_catalogue()
+    path = find_file(settings.catalogue, findings.folder, (".toml",))
+    if isinstance(path, Fault):
+        findings.faults.append(path)
+        return None
+    findings.add_file(settings.catalogue, path)
+    try:
+        return load_catalogue(path)
+    except InputError as error:
+        findings.faults += [replace(fault, file=settings.catalogue) for fault in error.faults]
+        return None
 
 
 def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:

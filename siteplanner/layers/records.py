@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import geopandas as gpd
 import pandas as pd
 
+from siteplanner.model.catalogue import Catalogue
+
 
 @dataclass(frozen=True, slots=True)
 class RasterSource:
@@ -49,6 +51,7 @@ class Layers:
     townships: pd.DataFrame
     sites: pd.DataFrame
     tickets: pd.DataFrame
+    catalogue: Catalogue
     population: RasterSource
     population_earlier: RasterSource | None
     aged_60: RasterSource | None

@@ -1,1 +1,25 @@
-"""Location science on sparse arrays; knows nothing of banks or maps."""
+"""Location problems over sparse arrays: where to open sites, with proof.
+
+`max_coverage`, `max_capture`, `p_median` and `p_center` choose ``n_open`` sites under the shared keywords
+of `Options` and return a `Solution` whose bound is valid whatever its status. Sites are columns; ties go to
+the lower column.
+"""
+
+from siteplanner.location.distances import p_center, p_median
+from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.options import Options
+from siteplanner.location.problems import max_capture, max_coverage
+from siteplanner.location.solution import Solution
+from siteplanner.location.verify import verify
+
+__all__ = [
+    "Infeasible",
+    "NoPlanInTime",
+    "Options",
+    "Solution",
+    "max_capture",
+    "max_coverage",
+    "p_center",
+    "p_median",
+    "verify",
+]

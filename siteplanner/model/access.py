@@ -4,11 +4,34 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.demand import Demand
-from siteplanner.model.grid import Grid
-from siteplanner.scenario import AccessSettings, MarketSettings
+from siteplanner.model.grid import Grid, centre_lines
+from siteplanner.model.outlets import list_outlets
+from siteplanner.scenario import AccessSettings
+
+__all__ = [
+    "Access",
+    "Reach",
+    "by_settlement",
+    "floating_catchment",
+    "list_outlets",
+    "measure_access",
+    "nearest_minutes",
+    "pairs_within",
+]
+
+# Mean sphere with the radius of the WGS 84 ellipsoid's arithmetic mean axis (Moritz 1980).
+EARTH_RADIUS_KM = 6_371.0088
+# A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
+SHORTEST_TRIP_CELLS = 0.25
+PER_PEOPLE = 10_000.0
+
+# Row of the reach by lattice cell (-1: nobody there), then in radians the longitudes of columns and latitudes
+# of rows, the longitudes and latitudes of places, and km within reach by row.
+Sphere = tuple[np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,7 +41,7 @@ class Reach:
     Parameters
     ----------
     cell_id
-        Cells with residents or visits, sorted: the rows.
+        Cells with residents, people moved in or visits, sorted: the rows.
     n_places
         Number of columns; column j is row j of the table of places that was given.
     indptr, indices
@@ -36,7 +59,10 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Access:
-    """Outlets of all banks, pairs within reach, and service by cell (all cells of the grid)."""
+    """Outlets of all banks, pairs within reach, and service by cell (all cells of the grid).
+
+    Cells that are no rows of the reach have nobody in them: infinite minutes and no supply.
+    """
 
     outlets: pd.DataFrame
     reach: Reach
@@ -47,26 +73,185 @@ class Access:
         tables.check(self.cells, tables.ACCESS)
 
 
-def list_outlets(branches: pd.DataFrame, competitors: pd.DataFrame, settings: MarketSettings) -> pd.DataFrame:
-    """Put the outlets of all banks in one table with attractiveness and counter-hours (D§4)."""
-    raise NotImplementedError
-
-
 def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, settings: AccessSettings) -> Reach:
     """Find every pair of demand cell and place within the reach of the cell's settlement class.
 
     Distances are great-circle km between the cell's centre and the place, never less than a quarter cell.
+
+    Parameters
+    ----------
+    places
+        ``lon``, ``lat`` in WGS 84 degrees; the order of rows is the order of columns of the answer.
     """
-    raise NotImplementedError
+    cells = demand.cells
+    peopled = (cells[["residents", "moved_in", "visits_per_day"]] > 0.0).any(axis=1).to_numpy()
+    cell_id = cells.index.to_numpy()[peopled]
+    pace, reach_km = by_settlement(cells["settlement"][peopled], settings)
+    row_of = np.full(grid.lattice.n_rows * grid.lattice.n_cols, -1, dtype=np.int32)
+    row_of[cell_id] = np.arange(cell_id.size, dtype=np.int32)
+    lons, lats = (np.radians(line) for line in centre_lines(grid.lattice))
+    sphere: Sphere = (
+        row_of.reshape(grid.lattice.n_rows, grid.lattice.n_cols),
+        (lons, lats),
+        (np.radians(places["lon"].to_numpy(dtype=float)), np.radians(places["lat"].to_numpy(dtype=float))),
+        reach_km,
+    )
+    count = np.zeros(cell_id.size + 1, dtype=np.int64)
+    _visit_pairs(sphere, count[1:], np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+    indptr = np.cumsum(count)
+    indices = np.empty(indptr[-1], dtype=np.int32)
+    km = np.empty(indptr[-1], dtype=np.float32)
+    _visit_pairs(sphere, indptr[:-1].copy(), indices, km)
+    shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
+    _km_to_minutes(indptr, km, pace, shortest_km)
+    return Reach(cell_id, len(places), indptr, indices, km)
+
+
+def by_settlement(settlement: "pd.Series[str]", settings: AccessSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return minutes per straight km and reach in km of each cell's settlement class."""
+    classes = [getattr(settings, name) for name in tables.SETTLEMENTS]
+    code = pd.Categorical(settlement, categories=list(tables.SETTLEMENTS)).codes
+    pace = np.array([60.0 * travel.detour / travel.speed_kmh for travel in classes])
+    reach_km = np.array([travel.reach_km for travel in classes])
+    return pace[code], reach_km[code]
 
 
 def floating_catchment(
     reach: Reach, people: np.ndarray, supply: np.ndarray, settings: AccessSettings
 ) -> np.ndarray:
-    """Return E2SFCA supply per person by row of `reach` (Luo & Qi 2009); sum people x access = sum of reachable supply."""
-    raise NotImplementedError
+    """Return E2SFCA supply per person by row of `reach` (Luo & Qi 2009).
+
+    R_j = S_j / sum_i P_i W(t_ij) and A_i = sum_j R_j W(t_ij): the sum of people x access is the sum of the
+    supply that has people within its last band.
+
+    Parameters
+    ----------
+    people
+        By row of the reach.
+    supply
+        By place.
+    """
+    # Beyond the last band the weight is 0.
+    bands, weights = np.array(settings.bands_min), np.array([*settings.band_weights, 0.0])
+    pairs = (reach.indptr, reach.indices, reach.minutes)
+    return np.asarray(_two_steps(pairs, people, supply, (bands, weights)))
 
 
 def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, settings: AccessSettings) -> Access:
     """Measure nearest minutes and E2SFCA on counter-hours, own and rival banks."""
-    raise NotImplementedError
+    reach = pairs_within(demand, grid, outlets, settings)
+    own = outlets["own"].to_numpy(dtype=bool)
+    hours = outlets["counter_hours"].to_numpy(dtype=float)
+    rows = demand.cells.loc[reach.cell_id]
+    people = (rows["residents"] + rows["moved_in"]).to_numpy()
+    supply_own = floating_catchment(reach, people, np.where(own, hours, 0.0), settings) * PER_PEOPLE
+    supply_rival = floating_catchment(reach, people, np.where(own, 0.0, hours), settings) * PER_PEOPLE
+    minutes_own = nearest_minutes(reach, own)
+    measured = pd.DataFrame(
+        {
+            "minutes_own": minutes_own,
+            "minutes_any": np.minimum(minutes_own, nearest_minutes(reach, ~own)),
+            "supply_own": supply_own,
+            "supply_rival": supply_rival,
+            "supply_any": supply_own + supply_rival,
+        },
+        index=pd.Index(reach.cell_id, name="cell_id"),
+    )
+    cells = measured.reindex(grid.cells.index)
+    far, none = ["minutes_own", "minutes_any"], ["supply_own", "supply_rival", "supply_any"]
+    cells = cells.fillna(dict.fromkeys(far, np.inf) | dict.fromkeys(none, 0.0))
+    return Access(outlets, reach, cells)
+
+
+def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:
+    """Return minutes to the nearest of the marked places by row of the reach; infinite without one."""
+    return np.asarray(_nearest(reach.indptr, reach.indices, reach.minutes, places))
+
+
+@njit(cache=True)
+def _visit_pairs(
+    sphere: Sphere,
+    slot: np.ndarray,
+    indices: np.ndarray,
+    km: np.ndarray,
+) -> None:
+    """Go from every place over the lattice cells around it; count pairs, or write them if there is room.
+
+    Going by place fills the columns of every row in ascending order. ``slot`` counts when ``indices`` is
+    empty, else it holds where the row's next pair is written. Distances by the haversine formula (Sinnott
+    1984).
+    """
+    row_of, (lons, lats), (place_lon, place_lat), reach_km = sphere
+    longest = reach_km.max() / EARTH_RADIUS_KM if reach_km.size else 0.0
+    limit = np.sin(reach_km / EARTH_RADIUS_KM / 2.0) ** 2
+    half_lon2 = np.empty(lons.size)
+    for place in range(place_lon.size):
+        lon, lat = place_lon[place], place_lat[place]
+        width = np.arcsin(min(np.sin(longest) / np.cos(lat), 1.0))
+        first, last = np.searchsorted(lons, lon - width), np.searchsorted(lons, lon + width, "right")
+        for col in range(first, last):
+            half_lon2[col] = np.sin((lons[col] - lon) / 2.0) ** 2
+        south, north = np.searchsorted(lats, lat - longest), np.searchsorted(lats, lat + longest, "right")
+        for row in range(south, north):
+            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
+            shrink = np.cos(lats[row]) * np.cos(lat)
+            for col in range(first, last):
+                i = row_of[row, col]
+                if i < 0:
+                    continue
+                haversine = half_lat2 + shrink * half_lon2[col]
+                if haversine <= limit[i]:
+                    if indices.size:
+                        indices[slot[i]] = place
+                        km[slot[i]] = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine))
+                    slot[i] += 1
+
+
+@njit(cache=True)
+def _km_to_minutes(indptr: np.ndarray, km: np.ndarray, pace: np.ndarray, shortest_km: float) -> None:
+    for i in range(indptr.size - 1):
+        for pair in range(indptr[i], indptr[i + 1]):
+            km[pair] = max(km[pair], shortest_km) * pace[i]
+
+
+@njit(cache=True)
+def _two_steps(
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    people: np.ndarray,
+    supply: np.ndarray,
+    steps: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
+    indptr, indices, minutes = pairs
+    bands, weights = steps
+    demand = np.zeros(supply.size)
+    access = np.zeros(people.size)
+    for i in range(people.size):
+        for pair in range(indptr[i], indptr[i + 1]):
+            demand[indices[pair]] += people[i] * _band_weight(minutes[pair], bands, weights)
+    ratio = np.zeros(supply.size)
+    for place in range(supply.size):
+        if demand[place] > 0.0:
+            ratio[place] = supply[place] / demand[place]
+    for i in range(people.size):
+        for pair in range(indptr[i], indptr[i + 1]):
+            access[i] += ratio[indices[pair]] * _band_weight(minutes[pair], bands, weights)
+    return access
+
+
+@njit(cache=True)
+def _band_weight(minutes: float, bands: np.ndarray, weights: np.ndarray) -> float:
+    band = 0
+    for edge in bands:
+        # Counted without a branch: which band a trip falls into cannot be foreseen by the processor.
+        band += minutes > edge
+    return float(weights[band])
+
+
+@njit(cache=True)
+def _nearest(indptr: np.ndarray, indices: np.ndarray, minutes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    nearest = np.full(indptr.size - 1, np.inf)
+    for i in range(indptr.size - 1):
+        for pair in range(indptr[i], indptr[i + 1]):
+            if places[indices[pair]] and minutes[pair] < nearest[i]:
+                nearest[i] = minutes[pair]
+    return nearest

@@ -2,11 +2,37 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.access import Access
-from siteplanner.model.market import Market
+from siteplanner.model.access import Access, measure_access
+from siteplanner.model.capture import Network, gather_network
+from siteplanner.model.contest import Contest, Evidence, rate_branches
+from siteplanner.model.departures import leave_for_good, rivals_at_door
+from siteplanner.model.economics import (
+    Departure,
+    Money,
+    break_even_retention,
+    cash_flows,
+    deposits_of,
+    is_short,
+    net_present_value,
+    occupancy_of_pipeline,
+    payback_years,
+    ramp_by_year,
+    two_year_loss,
+    DEPENDENCE_RANGE,
+)
+from siteplanner.model.formats import Formats
+from siteplanner.model.market import Market, share_market
+from siteplanner.model.relocation import Relocation
+from siteplanner.model.scores import Scores
+from siteplanner.model.steps import MoveEffects, trace_effects
+from siteplanner.model.totals import county_totals, network_totals
+from siteplanner.scenario import Scenario
+
+N_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,3 +49,178 @@ class Ledger:
         tables.check(self.moves, tables.LEDGER)
         tables.check(self.kpis, tables.KPIS)
         tables.check(self.counties, tables.COUNTY_KPIS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plans:
+    """The steps whose outcome the ledger states."""
+
+    scores: Scores
+    relocation: Relocation
+    formats: Formats
+
+
+def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: Scenario) -> Ledger:
+    """Run the whole network after the plan, then split the difference among the moves in their order.
+
+    Market effects are marginal contributions in the order of the plan: they add up to the difference of the
+    two whole-network runs. Deposits of the old place leave by the retention model, not by the market: people
+    are sticky, markets are not (D§7.1).
+    """
+    access_after = measure_access(
+        evidence.demand, evidence.grid, outlets_after(evidence, plans.formats, scenario), scenario.access
+    )
+    market_after = share_market(
+        evidence.demand,
+        access_after,
+        plans.formats.branches_after,
+        (scenario.market, scenario.access),
+        baseline=evidence.market,
+    )
+    network = gather_network(
+        access_after.reach,
+        access_after.outlets["attractiveness"].to_numpy(),
+        len(evidence.branches),
+        market_after.outside,
+        scenario.market,
+    )
+    moves = _move_ledger(evidence, contest, plans, network, scenario)
+    runs = ((evidence.access, evidence.market), (access_after, market_after))
+    return Ledger(
+        moves=moves,
+        kpis=network_totals(evidence, runs, plans.formats, moves, scenario),
+        counties=county_totals(evidence, runs, plans.formats, scenario),
+        access_after=access_after,
+        market_after=market_after,
+    )
+
+
+def outlets_after(evidence: Evidence, formats: Formats, scenario: Scenario) -> pd.DataFrame:
+    """List all outlets after the plan on the scale of today, in today's order."""
+    own = rate_branches(evidence, formats.branches_after, scenario.market)
+    before = evidence.access.outlets
+    rivals = before[~before["own"]]
+    columns = list(before.columns)
+    return pd.concat([own[columns], rivals]) if len(rivals) else own[columns]
+
+
+def _move_ledger(
+    evidence: Evidence, contest: Contest, plans: Plans, after: Network, scenario: Scenario
+) -> pd.DataFrame:
+    moves = plans.relocation.moves
+    at = evidence.branches.index.get_indexer(moves["branch_id"])
+    effects = trace_effects(
+        contest, after, at, scenario.access.cover_min, scenario.economics.inertia
+    )
+    departure = _departures(evidence, contest, after, moves, scenario)
+    money, frame = _money(evidence, contest, plans, effects, departure, scenario)
+    flows = cash_flows(money, scenario.economics)
+    margin = scenario.economics.spread + scenario.economics.fee_share
+    lost = money.held * money.loss
+    return frame.assign(
+        volume_effect_wan=(money.gained[:, -1] - lost) * margin,
+        cost_effect_wan=money.saved,
+        capex_wan=money.spent,
+        npv_wan=net_present_value(flows, scenario.economics.discount_rate),
+        payback_years=payback_years(flows),
+        break_even_retention=break_even_retention(money, scenario.economics),
+        covered_gained=effects.covered_gained,
+        covered_lost=effects.covered_lost,
+        aged_60_affected=effects.aged_60,
+        **_reasons(plans.scores, moves),
+    )
+
+
+def _departures(
+    evidence: Evidence, contest: Contest, after: Network, moves: pd.DataFrame, scenario: Scenario
+) -> Departure:
+    origins = evidence.branches.loc[moves["branch_id"]]
+    at = evidence.branches.index.get_indexer(moves["branch_id"])
+    extra_km, is_last = leave_for_good(contest, nearest(after), scenario.access.cover_min)
+    tier = origins["tier"].to_numpy()
+    return Departure(
+        tier=tier,
+        extra_km=extra_km[at],
+        is_last=is_last[at],
+        rival_near=rivals_at_door(origins, evidence.competitors),
+        short=is_short(tier, moves["distance_km"].to_numpy(), scenario.economics),
+    )
+
+
+def nearest(network: Network) -> np.ndarray:
+    """Return minutes to the nearest own outlet by row; infinite without one."""
+    minutes = network.own_minutes
+    out = np.full(minutes.shape[0], np.inf)
+    filled = np.flatnonzero(np.diff(minutes.indptr) > 0)
+    if filled.size:
+        out[filled] = np.minimum.reduceat(minutes.data, minutes.indptr[filled])
+    return out
+
+
+def _money(
+    evidence: Evidence,
+    contest: Contest,
+    plans: Plans,
+    effects: MoveEffects,
+    departure: Departure,
+    scenario: Scenario,
+) -> tuple[Money, pd.DataFrame]:
+    moves, economics = plans.relocation.moves, scenario.economics
+    origins = evidence.branches.loc[moves["branch_id"]]
+    there = plans.formats.destinations.loc[moves["site_id"]]
+    held = deposits_of(origins, evidence.market.outlets["deposits_wan"]).to_numpy()
+    loss, least, most = (
+        two_year_loss(departure, economics, dependence_shift=shift)
+        for shift in (0.0, -DEPENDENCE_RANGE, DEPENDENCE_RANGE)
+    )
+    horizon = scenario.demand.horizon_years
+    coming = occupancy_of_pipeline(horizon, scenario.demand)
+    ramp = ramp_by_year(horizon, departure.short, economics)
+    gross, taken = (
+        now[:, None] + later[:, None] * coming[None, :]
+        for now, later in (
+            (effects.gross_wan, effects.gross_pipeline_wan),
+            (effects.cannibalised_wan, effects.cannibalised_pipeline_wan),
+        )
+    )
+    money = Money(
+        gained=(gross - taken) * ramp,
+        held=held,
+        loss=loss,
+        saved=origins["opex_wan"].to_numpy(dtype=float) - there["opex_wan"].to_numpy(),
+        spent=there["capex_wan"].to_numpy() + economics.closing_cost_wan,
+    )
+    frame = pd.DataFrame(
+        {
+            "gross_gain_visits": effects.gross_visits,
+            "cannibalised_visits": effects.cannibalised_visits,
+            "lost_visits": effects.lost_visits,
+            "recaptured_visits": effects.recaptured_visits,
+            "net_visits": effects.gross_visits - effects.cannibalised_visits - effects.lost_visits,
+            "gross_gain_wan": gross[:, -1],
+            "cannibalised_wan": taken[:, -1],
+            "lost_wan": held * loss,
+            "lost_low_wan": held * least,
+            "lost_high_wan": held * most,
+            "net_wan": gross[:, -1] - taken[:, -1] - held * loss,
+            "retention": 1.0 - loss,
+            "retention_choice": effects.retention_choice,
+            "extra_km": departure.extra_km,
+        },
+        index=moves.index,
+    )
+    return money, frame
+
+
+def _reasons(scores: Scores, moves: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the criteria with the most points of both scores, strongest first, as label keys."""
+    release = scores.release.loc[moves["branch_id"], [f"part_{part}" for part in tables.RELEASE_PARTS]]
+    attract = scores.attract.loc[moves["site_id"], [f"part_{part}" for part in tables.ATTRACT_PARTS]]
+    keys = [f"release_{part}" for part in tables.RELEASE_PARTS] + [f"attract_{part}" for part in tables.ATTRACT_PARTS]
+    points = np.column_stack((release.to_numpy(), attract.to_numpy()))
+    order = np.argsort(-points, axis=1, kind="stable")[:, :N_REASONS]
+    names = np.array(keys, dtype=object)
+    return {
+        f"reason_{rank + 1}": pd.Series(names[order[:, rank]], index=moves.index, dtype="str")
+        for rank in range(N_REASONS)
+    }

@@ -1,14 +1,19 @@
 """Whom each outlet wins: Huff shares over all banks with an outside option."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numba import njit
+from scipy.optimize import brentq
 
 from siteplanner import tables
-from siteplanner.model.access import Access, Reach
+from siteplanner.model.access import Access, Reach, by_settlement, nearest_minutes
 from siteplanner.model.demand import Demand
 from siteplanner.scenario import AccessSettings, MarketSettings
+
+# A bank within this straight distance is near (D§4: the outside share is set where a bank is within 1 km).
+NEAR_KM = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,8 +25,13 @@ class Market:
     outside
         Utility of the outside option by row of the reach, without any bank.
     level
-        Observed over predicted visits of all own branches together (1 when nothing is observed): the only
-        calibration of this model; predicted volumes are already multiplied by it.
+        Observed over predicted visits of the own branches with a figure (1 when nothing is observed): the
+        only calibration of this model; predicted volumes of all outlets are already multiplied by it, shares
+        and the demand of cells are not.
+    level_deposits
+        The same for deposits.
+    calibration
+        Levels of visits and deposits that `calibrate` has put into the demand; both 1 before.
     """
 
     cells: pd.DataFrame
@@ -29,25 +39,215 @@ class Market:
     outside: np.ndarray
     level: float
     level_deposits: float
+    calibration: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         tables.check(self.cells, tables.MARKET_CELLS)
+        tables.check(self.outlets, tables.MARKET_OUTLETS)
 
 
 def utilities(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings) -> np.ndarray:
     """Return A_j exp(-lambda minutes) for every pair of the reach, float64."""
-    raise NotImplementedError
+    decayed = np.exp(-settings.decay_per_min * reach.minutes.astype(np.float64))
+    return np.asarray(decayed * np.asarray(attractiveness, dtype=float)[reach.indices])
 
 
 def outside_utility(
-    demand: Demand, reach: Reach, access: AccessSettings, settings: MarketSettings
+    demand: Demand, reach: Reach, utility: np.ndarray, access: AccessSettings, settings: MarketSettings
 ) -> np.ndarray:
-    """Return U0 = u f(1 km) by row of the reach, with the minutes of 1 km in the cell's settlement class (D§4)."""
-    raise NotImplementedError
+    """Return the utility of the outside option by row of the reach (D§4).
+
+    One value for each settlement class, such that the outside option wins `outside_share` of the visits of
+    those cells that have a bank within `NEAR_KM`; it wins more where none is near. A class without such a
+    cell takes the value that leaves that share beside one average outlet at that distance.
+
+    Parameters
+    ----------
+    utility
+        Of every pair of the reach.
+    """
+    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
+    pace, _ = by_settlement(rows["settlement"], access)
+    row_of_pair = np.repeat(np.arange(len(rows)), np.diff(reach.indptr))
+    total = np.bincount(row_of_pair, utility, len(rows))
+    near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
+    odds = settings.outside_share / (1.0 - settings.outside_share)
+    outside = odds * np.exp(-settings.decay_per_min * pace * NEAR_KM)
+    for kind in np.unique(rows["settlement"]):
+        mine = (rows["settlement"] == kind).to_numpy()
+        visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]
+        if visits.sum() > 0.0 and settings.outside_share > 0.0:
+            outside[mine] = _balance(total[mine & near], visits, settings.outside_share)
+    return outside
+
+
+def _balance(total: np.ndarray, visits: np.ndarray, share: float) -> float:
+    """Return the U0 that wins `share` of the visits against the total utilities of all banks."""
+
+    def excess(log_u0: float) -> float:
+        won = np.exp(log_u0) / (np.exp(log_u0) + total)
+        return float(np.average(won, weights=visits)) - share
+
+    odds = np.log(share / (1.0 - share))
+    # The answer lies between those for the least and the greatest total; one to spare against rounding.
+    low, high = odds + np.log(total.min()) - 1.0, odds + np.log(total.max()) + 1.0
+    return float(np.exp(brentq(excess, low, high, xtol=1e-12)))
 
 
 def share_market(
-    demand: Demand, access: Access, branches: pd.DataFrame, settings: tuple[MarketSettings, AccessSettings]
+    demand: Demand,
+    access: Access,
+    branches: pd.DataFrame,
+    settings: tuple[MarketSettings, AccessSettings],
+    *,
+    baseline: Market | None = None,
 ) -> Market:
-    """Share visits and deposits of every cell among all outlets and the outside option (D§4)."""
-    raise NotImplementedError
+    """Share visits and deposits of every cell among all outlets and the outside option (D§4).
+
+    Parameters
+    ----------
+    branches
+        Own branches with their observed ``visits_per_day`` and ``deposits_wan``, where known.
+    baseline
+        The market of today when this is the network after a plan: its outside option, level and branches'
+        performance are kept, because what was observed belongs to the places of today.
+    """
+    reach = access.reach
+    utility = utilities(reach, access.outlets["attractiveness"].to_numpy(), settings[0])
+    outside = (
+        outside_utility(demand, reach, utility, settings[1], settings[0])
+        if baseline is None
+        else baseline.outside
+    )
+    rows = demand.cells.loc[reach.cell_id, ["visits_per_day", "potential_wan"]].to_numpy(dtype=float)
+    own = access.outlets["own"].to_numpy(dtype=bool)
+    shares, volumes = share_pairs((reach.indptr, reach.indices, utility), outside, rows, own)
+    predicted = pd.DataFrame(
+        {"visits_per_day": volumes[:, 0], "deposits_wan": volumes[:, 1]}, index=access.outlets.index
+    )
+    level, level_deposits = (
+        (_level(predicted, branches, "visits_per_day"), _level(predicted, branches, "deposits_wan"))
+        if baseline is None
+        else (baseline.level, baseline.level_deposits)
+    )
+    predicted = predicted.mul([level, level_deposits])
+    performance = (
+        _performance(predicted, branches)
+        if baseline is None
+        else baseline.outlets["performance"].reindex(predicted.index).fillna(1.0)
+    )
+    outlets = predicted.assign(overlap=volumes[:, 2], performance=performance).mask(
+        np.outer(~own, [False, False, True, True])
+    )
+    calibration = (1.0, 1.0) if baseline is None else baseline.calibration
+    cells = _shares_by_cell(demand, reach, shares)
+    return Market(cells, outlets, outside, level, level_deposits, calibration)
+
+
+def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
+    """State the demand in observed visits and deposits: the rung of the calibration ladder without origins (D§4).
+
+    Shares do not change. Cells' volumes are multiplied by the market's levels, which then are 1, so that unmet
+    demand, gains and observed volumes are of one measure.
+    """
+    cells = demand.cells.assign(
+        visits_per_day=demand.cells["visits_per_day"] * market.level,
+        potential_wan=demand.cells["potential_wan"] * market.level_deposits,
+    )
+    levels = (market.level, market.level_deposits)
+    return replace(demand, cells=cells), replace(market, level=1.0, level_deposits=1.0, calibration=levels)
+
+
+def share_pairs(
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    outside: np.ndarray,
+    weights: np.ndarray,
+    own: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Share weights of rows among places by utility, with an outside option.
+
+    P_ij = U_ij / (U0_i + sum_k U_ik); overlap O_j = sum_i Q_i P_ij (S_i - U_ij) / S_i over sum_i Q_i P_ij,
+    with S_i the utility of all own places and Q the first weight (D§6.2).
+
+    Parameters
+    ----------
+    pairs
+        CSR ``indptr``, ``indices`` and utilities.
+    outside
+        U0 by row. A row in which nothing has utility goes outside.
+    weights
+        Two columns by row: visits and deposits.
+    own
+        Which places are ours.
+
+    Returns
+    -------
+    Shares by row (own, rival, outside; they sum to 1), and by place the two volumes and the overlap (0 for
+    rivals and for places that win nothing).
+    """
+    shares, volumes = _share(pairs, outside, weights, own)
+    return np.asarray(shares), np.asarray(volumes)
+
+
+def _level(predicted: pd.DataFrame, branches: pd.DataFrame, column: str) -> float:
+    observed = _observed(branches, column)
+    volume = predicted[column].reindex(observed.index).sum()
+    return float(observed.sum() / volume) if len(observed) and volume > 0.0 else 1.0
+
+
+def _observed(branches: pd.DataFrame, column: str) -> "pd.Series[float]":
+    if column not in branches:
+        return pd.Series(dtype=float)
+    return branches[column].sort_index().astype(float).dropna()
+
+
+def _performance(predicted: pd.DataFrame, branches: pd.DataFrame) -> "pd.Series[float]":
+    """Return observed over predicted deposits, else visits, else 1."""
+    ratio = pd.Series(np.nan, index=predicted.index)
+    for column in ("deposits_wan", "visits_per_day"):
+        volume = predicted[column].where(predicted[column] > 0.0)
+        ratio = ratio.fillna(_observed(branches, column).reindex(predicted.index) / volume)
+    return ratio.fillna(1.0)
+
+
+def _shares_by_cell(demand: Demand, reach: Reach, shares: np.ndarray) -> pd.DataFrame:
+    index = demand.cells.index
+    # Nobody is in the cells outside the reach: no bank wins anything there.
+    full = np.tile([0.0, 0.0, 1.0], (len(index), 1))
+    full[np.searchsorted(index.to_numpy(), reach.cell_id)] = shares
+    return pd.DataFrame(full, index=index, columns=["share_own", "share_rival", "share_outside"])
+
+
+@njit(cache=True)
+def _share(
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    outside: np.ndarray,
+    weights: np.ndarray,
+    own: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    indptr, indices, utility = pairs
+    shares = np.zeros((outside.size, 3))
+    volumes = np.zeros((own.size, 3))
+    for i in range(outside.size):
+        ours = rivals = 0.0
+        for pair in range(indptr[i], indptr[i + 1]):
+            if own[indices[pair]]:
+                ours += utility[pair]
+            else:
+                rivals += utility[pair]
+        total = outside[i] + ours + rivals
+        if total <= 0.0:
+            shares[i, 2] = 1.0
+            continue
+        shares[i, 0], shares[i, 1] = ours / total, rivals / total
+        shares[i, 2] = outside[i] / total
+        for pair in range(indptr[i], indptr[i + 1]):
+            place, share = indices[pair], utility[pair] / total
+            volumes[place, 0] += weights[i, 0] * share
+            volumes[place, 1] += weights[i, 1] * share
+            if own[place] and ours > 0.0:
+                volumes[place, 2] += weights[i, 0] * share * max(ours - utility[pair], 0.0) / ours
+    for place in range(own.size):
+        if volumes[place, 0] > 0.0:
+            volumes[place, 2] = min(volumes[place, 2] / volumes[place, 0], 1.0)
+    return shares, volumes

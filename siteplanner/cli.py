@@ -1,0 +1,133 @@
+"""Words in, one call, words out."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from siteplanner import __version__
+from siteplanner.errors import SiteplannerError
+from siteplanner.labels import label
+from siteplanner.scenario import Language
+from siteplanner.stopwatch import Watcher, nobody
+
+INTERRUPTED = 130
+OUR_BUG = 1
+
+_scenario = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
+_set = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one parameter; may be repeated."
+)
+_lang = click.option(
+    "--lang", type=click.Choice(["zh", "en"]), default=None, help="Language of what you read."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="siteplanner")
+def siteplanner() -> None:
+    """Which bank branches should move, where to, and how sure are we."""
+
+
+@siteplanner.command()
+@_scenario
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Output folder; else maps/NAME.")
+@_set
+@_lang
+@click.option("--engine", type=click.Choice(["embedded", "spark"]), help="Where the counting runs.")
+def run(
+    scenario: Path, out: Path | None, overrides: tuple[str, ...], lang: Language | None, engine: str | None
+) -> None:
+    """Make the relocation plan of SCENARIO and write its map, memo, workbook and data."""
+    from siteplanner.layers import load_scenario, read_layers
+    from siteplanner.outputs.folder import write_outputs
+    from siteplanner.outputs.summary import summary_lines
+    from siteplanner.plan import make_plan
+
+    extra = [*overrides]
+    extra += [f"engine.kind={engine}"] if engine else []
+    extra += [f"output.language={lang}"] if lang else []
+    settings = load_scenario(scenario, extra)
+    language = settings.output.language
+    folder = out if out is not None else Path("maps") / settings.name
+    with _watching(language) as watch:
+        watch("layers")
+        layers = read_layers(settings, scenario.parent)
+        plan = make_plan(settings, layers, watch)
+        watch("outputs")
+        write_outputs(plan, folder, language, __version__)
+    for line in summary_lines(plan, folder, language):
+        click.echo(line)
+
+
+@siteplanner.command()
+@_scenario
+@_set
+@_lang
+def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> None:
+    """Read every input of SCENARIO, list every fault at once, write nothing."""
+    from siteplanner.layers import load_scenario, read_layers
+
+    settings = load_scenario(scenario, overrides)
+    language = lang or settings.output.language
+    with _watching(language) as watch:
+        watch("layers")
+        layers = read_layers(settings, scenario.parent)
+    click.echo(label("cli.check_ok", language, files=len(layers.files), branches=len(layers.branches)))
+
+
+@siteplanner.command()
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="en", help="Language.")
+def columns(lang: Language) -> None:
+    """Print the data dictionary: every table, column, unit and meaning."""
+    from siteplanner.outputs.dictionary import data_dictionary
+
+    click.echo(data_dictionary(lang))
+
+
+@contextmanager
+def _watching(language: Language) -> Iterator[Watcher]:
+    """Show the step at work on a terminal; stay quiet in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield nobody
+        return
+    columns_ = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns_, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def watch(step: str) -> None:
+            progress.update(task, description=label(f"steps.{step}", language))
+
+        yield watch
+
+
+def main() -> None:
+    """Run the command line; every way it can end has its exit code (see `errors`)."""
+    try:
+        siteplanner(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: nothing was written", err=True)
+        sys.exit(INTERRUPTED)
+    except SiteplannerError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - no traceback ever reaches a user
+        if os.environ.get("SITEPLANNER_DEBUG"):
+            traceback.print_exc()
+        click.echo(f"error: defect in siteplanner, please report: {type(error).__name__}: {error}", err=True)
+        sys.exit(OUR_BUG)
+
+
+if __name__ == "__main__":
+    main()

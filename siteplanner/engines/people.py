@@ -1,0 +1,67 @@
+"""People of all rasters by cell and county, and the account of who went in and who came out."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from siteplanner import tables
+from siteplanner.engines import Engine, FootfallSum, PeopleSum
+from siteplanner.layers import Layers
+from siteplanner.model.grid import Grid
+from siteplanner.tables import FOOTFALL_BANDS
+
+_KEY = ["cell_id", "county_id"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """People by cell and county, and the account of each layer."""
+
+    parts: pd.DataFrame
+    accounts: dict[str, pd.DataFrame]
+
+    def __post_init__(self) -> None:
+        tables.check(self.parts, tables.PARTS)
+
+
+def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
+    """Sum residents, earlier residents and residents aged 60+ to cells and counties.
+
+    Without an earlier raster nobody is taken to have moved; without an age raster nobody is counted as 60+.
+    """
+    sums = {"residents": engine.sum_raster(layers.population, grid, layers.counties)}
+    if layers.population_earlier is not None:
+        sums["residents_earlier"] = engine.sum_raster(layers.population_earlier, grid, layers.counties)
+    if layers.aged_60 is not None:
+        sums["aged_60"] = engine.sum_raster(layers.aged_60, grid, layers.counties)
+    parts = _join(sums)
+    if "residents_earlier" not in parts:
+        parts = parts.assign(residents_earlier=parts["residents"])
+    if "aged_60" not in parts:
+        parts = parts.assign(aged_60=0.0)
+    columns = [*_KEY, "residents", "residents_earlier", "aged_60"]
+    return People(parts[columns], {layer: people.account for layer, people in sums.items()})
+
+
+def _join(sums: dict[str, PeopleSum]) -> pd.DataFrame:
+    columns = [people.parts.set_index(_KEY)["people"].rename(layer) for layer, people in sums.items()]
+    return pd.concat(columns, axis=1).fillna(0.0).sort_index().reset_index()
+
+
+def sum_footfall(engine: Engine, layers: Layers, grid: Grid) -> FootfallSum:
+    """Sum foot traffic by band; without a footfall layer the answer is empty."""
+    if layers.footfall is not None:
+        return engine.sum_points(layers.footfall, grid)
+    cells = pd.DataFrame(
+        columns=list(FOOTFALL_BANDS), index=pd.Index([], name="cell_id", dtype="int64"), dtype=float
+    )
+    return FootfallSum(cells, pd.DataFrame({"count_in": [], "count_out": []}, dtype=float))
+
+
+def conservation(accounts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put the accounts of all layers in one `tables.CONSERVATION` table."""
+    rows = [
+        account.rename_axis("county_id").reset_index().assign(layer=layer)
+        for layer, account in accounts.items()
+    ]
+    return pd.concat(rows, ignore_index=True)[["layer", "county_id", "count_in", "count_out"]]

@@ -1,0 +1,200 @@
+"""Maximise a sum of submodular terms under rules: start, local search, relaxation, exact cut loop."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.master import Master
+from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
+from siteplanner.location.program import find_clash, solve_linear
+from siteplanner.location.rules import Rules
+from siteplanner.location.search import SwapSearch
+from siteplanner.location.solution import PROVED_GAP, relative_gap
+from siteplanner.location.terms import Term, sum_marginals, sum_values
+
+STALL_SHARE = 0.02
+"""The relaxation is left when a round closes less than this share of the gap (three times running)."""
+
+STALL_ROUNDS = 3
+
+PARALLEL_PAIRS = 2_000_000
+"""Fewer demand-site pairs than this are worked on by one thread."""
+
+CLASH_S = 60.0
+"""Longest search for the clashing constraints of an infeasible problem."""
+
+
+class Outcome(NamedTuple):
+    """The best set found, the bound, and the rounds it took."""
+
+    chosen: Mask
+    value: float
+    bound: float
+    iterations: int
+
+
+class Race:
+    """Incumbent, bound and clock of one solve."""
+
+    def __init__(self, effort: Effort, report: Callable[[float], float]) -> None:
+        self._effort, self._report = effort, report
+        self.deadline = effort.started + effort.time_limit
+        self.chosen: Mask = np.empty(0, dtype=np.bool_)
+        self.value, self.bound = -np.inf, np.inf
+        self.iterations = 0
+
+    def offer(self, chosen: Mask, value: float) -> bool:
+        """Take a set if it is better than the one held."""
+        if value <= self.value:
+            return False
+        self.chosen, self.value = chosen, value
+        self._tell()
+        return True
+
+    def tighten(self, bound: float) -> None:
+        """Take a bound if it is lower; a bound never falls below a value that was reached."""
+        bound = max(bound, self.value)
+        if bound < self.bound:
+            self.bound = bound
+            self._tell()
+
+    def seconds_left(self) -> float:
+        """Return the time to the deadline."""
+        return self.deadline - time.monotonic()
+
+    def is_over(self) -> bool:
+        """Tell whether the gap is closed or time is up."""
+        return self.has_proof() or self.seconds_left() <= 0
+
+    def has_proof(self) -> bool:
+        """Tell whether the asked gap is reached, in the units of the caller's objective."""
+        wanted = max(self._effort.gap, PROVED_GAP / 2)
+        return relative_gap(self._report(self.value), self._report(self.bound)) <= wanted
+
+    def _tell(self) -> None:
+        if self._effort.progress is not None:
+            seconds = time.monotonic() - self._effort.started
+            self._effort.progress(self._report(self.value), self._report(self.bound), seconds)
+
+
+def maximise(
+    terms: list[Term],
+    rules: Rules,
+    sites: SiteOptions,
+    effort: Effort,
+    report: Callable[[float], float] = lambda value: value,
+) -> Outcome:
+    """Find an open set of proved worth.
+
+    Parameters
+    ----------
+    terms
+        Parts of the objective; their sum is maximised.
+    rules
+        The constraint set built from ``sites``.
+    report
+        Turns a value of the terms into the caller's objective (p-median counts costs).
+    """
+    with _threads_for(terms):
+        return _maximise(terms, rules, sites, effort, Race(effort, report))
+
+
+def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
+    search = SwapSearch(terms, rules)
+    start = find_start(terms, rules, sites, effort, search)
+    found = search.improve(start, race.deadline)
+    race.iterations += found.steps
+    race.offer(found.chosen, found.value)
+    race.tighten(sum_values(terms, rules.upper > 0))
+    if not race.is_over():
+        master = Master(terms, rules, race.value, effort.seed)
+        for point in (start, race.chosen):
+            master.cut(point.astype(np.float64), 0.0)
+        _close_by_relaxation(master, race)
+        _close_by_branching(master, race, search, terms)
+    return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+
+@contextmanager
+def _threads_for(terms: list[Term]) -> Iterator[None]:
+    """Run small instances on one thread: waking the others costs more than their share of the work."""
+    before = numba.get_num_threads()
+    if sum(term.pairs.col_rows.size for term in terms) < PARALLEL_PAIRS:
+        numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def find_start(
+    terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, search: SwapSearch
+) -> Mask:
+    """Return a feasible set: today's network, else a greedy one, else the nearest set a program finds."""
+    deadline = effort.started + effort.time_limit
+    target = search.fill(sites.n_open, deadline) if sites.existing is None else sites.existing.copy()
+    if rules.allows(target.astype(np.float64)):
+        return target
+    marginal = sum_marginals([term.track(target) for term in terms], rules.lower.size)
+    wish: Floats = target + 0.5 * marginal / max(float(marginal.max(initial=0.0)), 1e-300)
+    answer = solve_linear(rules, wish, deadline - time.monotonic(), effort.seed)
+    if answer.state == "infeasible":
+        raise Infeasible(find_clash(rules, CLASH_S, effort.seed))
+    if answer.point is None:
+        raise NoPlanInTime(effort.time_limit)
+    chosen: Mask = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
+    return chosen
+
+
+def _close_by_relaxation(master: Master, race: Race) -> None:
+    """Cut off fractional points until the relaxation stops moving."""
+    slow = 0
+    while not race.is_over() and slow < STALL_ROUNDS:
+        relaxed = master.relax(race.seconds_left())
+        if relaxed is None:
+            return
+        race.iterations += 1
+        before = race.bound - race.value
+        race.tighten(relaxed.bound)
+        slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
+        master.fix_sites(relaxed, race.value)
+        if not master.cut(relaxed.point, _slack(race, master)):
+            return
+
+
+def _slack(race: Race, master: Master) -> float:
+    """Cuts broken by less than this share of the objective are not worth a row."""
+    gap = relative_gap(race.value, race.bound)
+    return max(1e-9, 0.02 * gap / max(master.n_clusters, 1))
+
+
+def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> None:
+    """Solve the program with 0/1 sites, cut at its answer, repeat: ends at the optimum given time."""
+    exact = False
+    while not race.is_over():
+        gap = 0.0 if exact else 0.1 * relative_gap(race.value, race.bound)
+        answer = master.solve(race.seconds_left(), gap, None if exact else race.chosen)
+        race.iterations += 1
+        race.tighten(answer.bound if answer.state != "infeasible" else race.value)
+        if answer.point is None:
+            return
+        added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, terms)  # noqa: PLR2004
+        if exact and not added:
+            return
+        # With nothing to cut off only the program's own gap is left: close it, without a start to lean on.
+        exact = not added
+
+
+def _try_answer(chosen: Mask, master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> int:
+    """Value a set, improve it, and cut at both; return the number of cuts."""
+    race.offer(chosen, sum_values(terms, chosen))
+    found = search.improve(chosen, race.deadline)
+    race.iterations += found.steps
+    race.offer(found.chosen, found.value)
+    added = master.cut(chosen.astype(np.float64), 1e-10)
+    return added + master.cut(found.chosen.astype(np.float64), 1e-10)

@@ -1,0 +1,106 @@
+"""Coverage and capture: check the input, build the terms, solve, report."""
+
+from typing import Any, Unpack
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike
+
+from siteplanner.location.engine import maximise
+from siteplanner.location.matrices import read_matrix
+from siteplanner.location.options import Floats, Options, read_options, read_vector
+from siteplanner.location.reports import gather_rows, report_solution
+from siteplanner.location.rules import build_rules
+from siteplanner.location.solution import Solution
+from siteplanner.location.terms import CaptureTerm, CoverTerm, Term
+
+
+def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[Options]) -> Solution:  # noqa: ANN401
+    """Choose the open sites that cover the most weight.
+
+    Parameters
+    ----------
+    cover
+        Demand x site, dense or sparse; entries in (0, 1], the best open site of a row counts (gradual cover).
+    weight
+        Weight per demand row.
+    n_open
+        Number of open sites.
+    **options
+        See `Options`.
+
+    Returns
+    -------
+    Solution
+        ``objective`` is the covered weight, ``bound`` an upper bound on it.
+    """
+    matrix = read_matrix(cover, "cover")
+    _check_cover(matrix, "cover")
+    weights = read_vector(weight, matrix.shape[0], "weight")
+    sites, effort = read_options(options, matrix.shape[1], n_open)
+    terms: list[Term] = [CoverTerm(gather_rows(matrix, weights, None, sites, effort))]
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+
+
+def max_capture(
+    utility: Any,  # noqa: ANN401 - dense or sparse
+    weight: ArrayLike,
+    outside: ArrayLike,
+    n_open: int,
+    *,
+    bonus_cover: Any = None,  # noqa: ANN401 - dense or sparse
+    bonus_weight: ArrayLike | None = None,
+    **options: Unpack[Options],
+) -> Solution:
+    """Choose the open sites that capture the most weight from competitors and the outside option.
+
+    Row i gives ``weight * U / (outside + U)`` with U the summed utility of its open sites (Huff 1964; the
+    multinomial logit is the same formula with ``exp`` of the systematic utility).
+
+    Parameters
+    ----------
+    utility
+        Demand x site, dense or sparse, entries of at least 0. 32-bit floats are kept and halve the memory.
+    weight, outside
+        Per demand row; ``outside`` holds competitors and the outside option and is above 0.
+    n_open
+        Number of open sites.
+    bonus_cover, bonus_weight
+        Second demand (rows of its own, same sites): a covered row adds its bonus weight, so that capture
+        and inclusive coverage are optimised together.
+    **options
+        See `Options`.
+
+    Returns
+    -------
+    Solution
+        ``objective`` is the captured weight plus the covered bonus, ``bound`` an upper bound on it.
+    """
+    matrix = read_matrix(utility, "utility")
+    weights = read_vector(weight, matrix.shape[0], "weight")
+    others = read_vector(outside, matrix.shape[0], "outside")
+    if (others <= 0).any():
+        raise ValueError(f"outside must be above 0, but is not in demand row {int(np.argmax(others <= 0))}")
+    bonus = _read_bonus(bonus_cover, bonus_weight, matrix.shape[1])
+    sites, effort = read_options(options, matrix.shape[1], n_open)
+    terms: list[Term] = [CaptureTerm(gather_rows(matrix, weights, others, sites, effort))]
+    if bonus is not None:
+        terms.append(CoverTerm(gather_rows(bonus[0], bonus[1], None, sites, effort)))
+    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+
+
+def _check_cover(matrix: sp.csr_array, name: str) -> None:
+    if matrix.nnz and float(matrix.data.max()) > 1.0:
+        raise ValueError(f"{name} must hold shares of at most 1, not {float(matrix.data.max()):g}")
+
+
+def _read_bonus(cover: Any, weight: ArrayLike | None, n_sites: int) -> tuple[sp.csr_array, Floats] | None:  # noqa: ANN401
+    if (cover is None) != (weight is None):
+        raise ValueError("bonus_cover and bonus_weight must be given together")
+    if cover is None or weight is None:
+        return None
+    matrix = read_matrix(cover, "bonus_cover")
+    if matrix.shape[1] != n_sites:
+        raise ValueError(f"bonus_cover must have one column per site ({n_sites}), not {matrix.shape[1]}")
+    _check_cover(matrix, "bonus_cover")
+    return matrix, read_vector(weight, matrix.shape[0], "bonus_weight")

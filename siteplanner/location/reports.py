@@ -1,0 +1,46 @@
+"""The two ends every problem shares: rows gathered for a solve, and its outcome put into a `Solution`."""
+
+import time
+
+import numpy as np
+import scipy.sparse as sp
+
+from siteplanner.location.engine import Outcome
+from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
+from siteplanner.location.pairs import Pairs, choose_seeds, gather_pairs
+from siteplanner.location.solution import Solution, gap_status, relative_gap
+from siteplanner.location.terms import Term, sum_values
+
+
+def gather_rows(
+    matrix: sp.csr_array, weight: Floats, extra: Floats | None, sites: SiteOptions, effort: Effort
+) -> Pairs:
+    """Gather demand rows around the sites of today's network."""
+    seeds = choose_seeds(sites.n_sites, sites.existing, effort.seed)
+    return gather_pairs(matrix, weight, np.zeros(weight.size) if extra is None else extra, seeds)
+
+
+def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:
+    """Report a maximised sum of terms."""
+    gap = relative_gap(outcome.value, outcome.bound)
+    return Solution(
+        open=outcome.chosen,
+        objective=outcome.value,
+        bound=outcome.bound,
+        gap=gap,
+        status=gap_status(gap, effort.gap),
+        seconds=time.monotonic() - effort.started,
+        iterations=outcome.iterations,
+        gain_gap=gain_gap(terms, outcome, sites.existing),
+    )
+
+
+def gain_gap(terms: list[Term], outcome: Outcome, existing: Mask | None) -> float | None:
+    """Distance of the bound as a share of what is gained over the existing network."""
+    if existing is None:
+        return None
+    gain = outcome.value - sum_values(terms, existing)
+    distance = outcome.bound - outcome.value
+    if distance <= 0:
+        return 0.0
+    return distance / gain if gain > 0 else float("inf")

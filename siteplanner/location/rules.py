@@ -1,0 +1,193 @@
+"""The constraint set: every keyword becomes a few linear rows over the sites."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from siteplanner.location.options import Floats, Ints, SiteOptions
+
+ROUNDING = 1e-9
+"""Slack granted to sums of costs: the rows of counts are whole numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """``low <= matrix @ x <= high`` and ``lower <= x <= upper`` for a 0/1 vector over the sites.
+
+    Attributes
+    ----------
+    matrix
+        Rows x sites; ``columns`` is the same by site.
+    family
+        The caller's keyword behind each row.
+    """
+
+    matrix: sp.csr_array
+    columns: sp.csc_array
+    low: Floats
+    high: Floats
+    family: tuple[str, ...]
+    lower: Floats
+    upper: Floats
+
+    def allows(self, chosen: Floats) -> bool:
+        """Tell whether a 0/1 vector satisfies every rule."""
+        activity = self.matrix @ chosen
+        slack = ROUNDING * (1.0 + np.abs(activity))
+        inside = (chosen >= self.lower) & (chosen <= self.upper)
+        return bool(
+            inside.all() and (activity >= self.low - slack).all() and (activity <= self.high + slack).all()
+        )
+
+    def without(self, families: set[str]) -> "Rules":
+        """Return the rules that are left when some keywords had not been given."""
+        keep = np.array([name not in families for name in self.family], dtype=np.bool_)
+        free_open, free_closed = "locked_open" in families, "locked_closed" in families
+        matrix = self.matrix[np.flatnonzero(keep)]
+        return Rules(
+            matrix=matrix,
+            columns=sp.csc_array(matrix),
+            low=self.low[keep],
+            high=self.high[keep],
+            family=tuple(name for name in self.family if name not in families),
+            lower=np.zeros_like(self.lower) if free_open else self.lower,
+            upper=np.ones_like(self.upper) if free_closed else self.upper,
+        )
+
+    def families(self) -> list[str]:
+        """List the keywords that restrict anything, in the order in which they are met."""
+        names = list(dict.fromkeys(self.family))
+        if self.lower.any():
+            names.append("locked_open")
+        if not self.upper.all():
+            names.append("locked_closed")
+        return names
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    family: str
+    matrix: sp.csr_array
+    low: Floats
+    high: Floats
+
+
+def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
+    """State the checked keywords as linear rows.
+
+    Parameters
+    ----------
+    sites
+        The checked keywords.
+    reach
+        Demand x site pattern of which every row needs an open site (p-median, where a pair beyond reach
+        is absent); its family is called ``cost``.
+    """
+    blocks = list(_state_blocks(sites))
+    if reach is not None and reach.shape[0]:
+        blocks.append(_Block("cost", reach, np.ones(reach.shape[0]), np.full(reach.shape[0], np.inf)))
+    matrix = sp.csr_array(sp.vstack([block.matrix for block in blocks], format="csr"))
+    matrix.sum_duplicates()
+    return Rules(
+        matrix=matrix,
+        columns=sp.csc_array(matrix),
+        low=np.concatenate([block.low for block in blocks]),
+        high=np.concatenate([block.high for block in blocks]),
+        family=tuple(block.family for block in blocks for _ in block.low),
+        lower=sites.locked_open.astype(np.float64),
+        upper=(~sites.locked_closed).astype(np.float64),
+    )
+
+
+def _state_blocks(sites: SiteOptions) -> Iterator[_Block]:
+    count = float(sites.n_open)
+    yield _one_row("n_open", np.ones(sites.n_sites), count, count)
+    if sites.max_moves is not None and sites.existing is not None:
+        kept = float(sites.existing.sum() - sites.max_moves)
+        yield _one_row("max_moves", sites.existing.astype(np.float64), kept, np.inf)
+    if sites.groups is not None:
+        yield from _state_groups(sites, sites.groups)
+    if sites.conflicts.size:
+        cliques = cover_with_cliques(sites.conflicts, sites.n_sites)
+        free, one = np.full(cliques.shape[0], -np.inf), np.ones(cliques.shape[0])
+        yield _Block("conflicts", cliques, free, one)
+    if sites.budget is not None:
+        yield _state_budget(sites, sites.budget)
+    if sites.city is not None and sites.level is not None:
+        yield from _state_classes(sites, sites.city, sites.level)
+
+
+def _one_row(family: str, row: Floats, low: float, high: float) -> _Block:
+    return _Block(family, sp.csr_array(row[None, :]), np.array([low]), np.array([high]))
+
+
+def _state_groups(sites: SiteOptions, groups: sp.csr_array) -> Iterator[_Block]:
+    if sites.group_min is not None:
+        yield _Block("group_min", groups, sites.group_min, np.full(groups.shape[0], np.inf))
+    if sites.group_max is not None:
+        yield _Block("group_max", groups, np.full(groups.shape[0], -np.inf), sites.group_max)
+
+
+def _state_budget(sites: SiteOptions, budget: float) -> _Block:
+    """Sum opening costs of new sites and closing costs of existing ones: ``close (1 - x)``."""
+    existing = np.zeros(sites.n_sites, dtype=np.bool_) if sites.existing is None else sites.existing
+    nothing = np.zeros(sites.n_sites)
+    opening = np.where(existing, 0.0, nothing if sites.open_cost is None else sites.open_cost)
+    closing = np.where(existing, nothing if sites.close_cost is None else sites.close_cost, 0.0)
+    return _one_row("budget", opening - closing, -np.inf, budget - float(closing.sum()))
+
+
+def _state_classes(sites: SiteOptions, city: Ints, level: Ints) -> Iterator[_Block]:
+    """Hall's condition for nested levels, city by city.
+
+    A closed site of level t may be paired with an opened one of level <= t. With ``opened == closed`` a
+    pairing exists exactly when for each t ``opened(level >= t) <= closed(level >= t)``. As ``opened`` is the
+    sum of x over new sites and ``closed`` is the existing count less the sum of x over existing ones, both
+    sides are one sum of x over the sites of the city.
+    """
+    existing = sites.existing if sites.existing is not None else np.zeros(sites.n_sites, dtype=np.bool_)
+    rows, low, high = [], [], []
+    for name in np.unique(city):
+        inside = city == name
+        steps = np.unique(level[inside])
+        for step in steps:
+            above = inside & (level >= step)
+            count = float(existing[above].sum())
+            rows.append(above.astype(np.float64))
+            low.append(count if step == steps[0] else -np.inf)
+            high.append(count)
+    yield _Block("move_classes", sp.csr_array(np.array(rows)), np.array(low), np.array(high))
+
+
+def cover_with_cliques(pairs: Ints, n_sites: int) -> sp.csr_array:
+    """Cover a conflict graph by cliques: fewer rows, and a much tighter relaxation than pairs.
+
+    Greedy in site order: each pair not yet covered is grown by every common neighbour that fits.
+    """
+    neighbours: list[set[int]] = [set() for _ in range(n_sites)]
+    for left, right in pairs.tolist():
+        neighbours[left].add(right)
+        neighbours[right].add(left)
+    covered: set[tuple[int, int]] = set()
+    indices: list[int] = []
+    starts = [0]
+    for left, right in pairs.tolist():
+        if (left, right) in covered:
+            continue
+        clique = _grow_clique([left, right], neighbours)
+        covered.update((a, b) for at, a in enumerate(clique) for b in clique[at + 1 :])
+        indices.extend(clique)
+        starts.append(len(indices))
+    data = np.ones(len(indices))
+    return sp.csr_array((data, np.array(indices), np.array(starts)), shape=(len(starts) - 1, n_sites))
+
+
+def _grow_clique(clique: list[int], neighbours: list[set[int]]) -> list[int]:
+    common = neighbours[clique[0]] & neighbours[clique[1]]
+    while common:
+        site = min(common)
+        clique.append(site)
+        common &= neighbours[site]
+    return sorted(clique)

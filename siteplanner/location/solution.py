@@ -1,0 +1,66 @@
+"""What every solve returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Status = Literal["optimal", "gap_reached", "time_limit"]
+Progress = Callable[[float, float, float], None]
+
+PROVED_GAP = 1e-6
+"""Relative gap below which objective and bound are the same number for a floating-point solver."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """An open set with its proof.
+
+    Attributes
+    ----------
+    open
+        One boolean per site.
+    objective
+        Value of the open set, recomputed from scratch.
+    bound
+        No feasible open set is better than this: an upper bound when maximising, a lower one when
+        minimising. Valid whatever the status.
+    gap
+        ``|bound - objective| / |objective|``.
+    status
+        ``optimal`` (gap at most 1e-6), ``gap_reached`` (the asked gap) or ``time_limit``.
+    seconds
+        Wall time of the solve.
+    iterations
+        Rounds of cuts and moves of the local search together.
+    gain_gap
+        ``|bound - objective|`` as a share of the gain over the existing network: the honest gap of a
+        relocation, where most of the objective is there before anything moves. None without an existing
+        network, infinite when nothing is gained.
+    """
+
+    open: NDArray[np.bool_]
+    objective: float
+    bound: float
+    gap: float
+    status: Status
+    seconds: float
+    iterations: int
+    gain_gap: float | None = None
+
+
+def relative_gap(objective: float, bound: float) -> float:
+    """Distance of the bound from the objective as a share of the objective."""
+    distance = abs(bound - objective)
+    if distance == 0.0:
+        return 0.0
+    return distance / abs(objective) if objective else float("inf")
+
+
+def gap_status(gap: float, wanted: float) -> Status:
+    """Name what a gap proves, given the gap that was asked for."""
+    if gap <= PROVED_GAP:
+        return "optimal"
+    return "gap_reached" if gap <= wanted else "time_limit"

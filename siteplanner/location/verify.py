@@ -1,0 +1,182 @@
+"""Recompute feasibility and objective from the answer alone.
+
+Nothing here is shared with the solver but the record of the keywords: objectives are summed row by row
+from the caller's matrices, and every rule is checked as it is worded, not as the solver states it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from siteplanner.location.matrices import is_sparse
+from siteplanner.location.options import Options
+from siteplanner.location.solution import Solution
+
+Kind = Literal["max_capture", "max_coverage", "p_median", "p_center"]
+
+TOLERANCE = 1e-6
+"""Largest relative difference between the stated and the recomputed objective."""
+
+
+def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
+    kind: Kind,
+    solution: Solution,
+    matrix: Any,  # noqa: ANN401 - dense or sparse
+    n_open: int,
+    *,
+    weight: ArrayLike | None = None,
+    outside: ArrayLike | None = None,
+    bonus_cover: Any = None,  # noqa: ANN401 - dense or sparse
+    bonus_weight: ArrayLike | None = None,
+    **options: Any,  # noqa: ANN401 - see Options
+) -> list[str]:
+    """Check a solution against the inputs of its problem.
+
+    Parameters
+    ----------
+    kind
+        The function that was called.
+    solution
+        What it returned.
+    matrix, n_open, weight, outside, bonus_cover, bonus_weight, options
+        What it was given.
+
+    Returns
+    -------
+    list of str
+        Violations in the caller's words; empty when the answer stands.
+    """
+    chosen = np.asarray(solution.open)
+    if chosen.dtype != np.bool_ or chosen.shape != (matrix.shape[1],):
+        return [f"open is not one boolean per site: {chosen.dtype}, {chosen.shape}"]
+    faults = [] if int(chosen.sum()) == n_open else [f"n_open: {int(chosen.sum())} open, {n_open} asked"]
+    faults += _check_rules(chosen, Options(**options))  # type: ignore[typeddict-item]
+    value = objective_of(kind, chosen, matrix, weight=weight, outside=outside)
+    if bonus_cover is not None:
+        value += objective_of("max_coverage", chosen, bonus_cover, weight=bonus_weight)
+    return [*faults, *_check_numbers(kind, solution, value)]
+
+
+def objective_of(
+    kind: Kind,
+    chosen: NDArray[np.bool_],
+    matrix: Any,  # noqa: ANN401 - dense or sparse
+    *,
+    weight: ArrayLike | None = None,
+    outside: ArrayLike | None = None,
+) -> float:
+    """Objective of an open set, demand row by demand row."""
+    kept = _open_columns(matrix, chosen)
+    rows = kept.shape[0]
+    amount = np.ones(rows) if weight is None else np.asarray(weight, dtype=np.float64)
+    if kind == "max_capture":
+        utility = np.asarray(kept.sum(axis=1), dtype=np.float64).ravel()
+        return float(np.dot(amount, utility / (np.asarray(outside, dtype=np.float64) + utility)))
+    fold = np.maximum if kind == "max_coverage" else np.minimum
+    worst = 0.0 if kind == "max_coverage" else np.inf
+    best = np.full(rows, worst)
+    fold.at(best, np.repeat(np.arange(rows), np.diff(kept.indptr)), kept.data.astype(np.float64))
+    if kind == "p_center":
+        return float(best.max(initial=0.0))
+    served = amount > 0
+    return float(np.dot(amount[served], best[served]))
+
+
+def _open_columns(matrix: Any, chosen: NDArray[np.bool_]) -> sp.csr_array:  # noqa: ANN401
+    if is_sparse(matrix):
+        kept: sp.csr_array = matrix.tocsr()[:, np.flatnonzero(chosen)]
+        return kept
+    dense = np.asarray(matrix)[:, chosen]
+    finite = np.isfinite(dense)
+    starts = np.concatenate([[0], np.cumsum(finite.sum(axis=1))])
+    at = np.nonzero(finite)
+    return sp.csr_array((dense[at], at[1], starts), shape=dense.shape)
+
+
+def _check_numbers(kind: Kind, solution: Solution, value: float) -> Iterator[str]:
+    room = TOLERANCE * max(abs(value), 1e-12)
+    if not abs(solution.objective - value) <= room:
+        yield f"objective: {solution.objective!r} stated, {value!r} recomputed"
+    beaten = solution.bound < value - room if kind.startswith("max") else solution.bound > value + room
+    if beaten or np.isnan(solution.bound):
+        yield f"bound: {solution.bound!r} is beaten by the objective {value!r}"
+    gap = abs(solution.bound - solution.objective)
+    if not gap <= solution.gap * abs(solution.objective) + room:
+        yield f"gap: {solution.gap!r} stated, but bound and objective are {gap!r} apart"
+    if solution.status == "optimal" and gap > TOLERANCE * 2 * abs(value) + 1e-12:
+        yield "status: optimal, but bound and objective differ"
+
+
+def _check_rules(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    yield from _check_locks(chosen, options)
+    yield from _check_groups(chosen, options)
+    for left, right in np.asarray(
+        options.get("conflicts") if options.get("conflicts") is not None else []
+    ).tolist():
+        if chosen[left] and chosen[right]:
+            yield f"conflicts: sites {left} and {right} are both open"
+    existing = _as_mask(options.get("existing"), chosen.size)
+    opened, closed = chosen & ~existing, existing & ~chosen
+    moves = options.get("max_moves")
+    if moves is not None and int(closed.sum()) > moves:
+        yield f"max_moves: {int(closed.sum())} existing sites closed, {moves} allowed"
+    budget = options.get("budget")
+    if budget is not None:
+        spent = sum(
+            float(np.asarray(cost, dtype=np.float64)[which].sum())
+            for cost, which in ((options.get("open_cost"), opened), (options.get("close_cost"), closed))
+            if cost is not None
+        )
+        if spent > budget * (1 + 1e-9) + 1e-9:
+            yield f"budget: {spent!r} spent, {budget!r} given"
+    yield from _check_pairing(opened, closed, options)
+
+
+def _check_locks(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    for site in np.flatnonzero(_as_mask(options.get("locked_open"), chosen.size) & ~chosen):
+        yield f"locked_open: site {site} is closed"
+    for site in np.flatnonzero(_as_mask(options.get("locked_closed"), chosen.size) & chosen):
+        yield f"locked_closed: site {site} is open"
+
+
+def _check_groups(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    group = options.get("site_group")
+    if group is None:
+        return
+    least, most = options.get("group_min"), options.get("group_max")
+    n_groups = max(np.size(limit) for limit in (least, most) if limit is not None)
+    if is_sparse(group) or np.ndim(group) == 2:  # noqa: PLR2004 - a membership matrix
+        counts = np.asarray(group @ chosen.astype(np.float64)).ravel()
+    else:
+        numbers = np.asarray(group)[chosen]
+        counts = np.bincount(numbers[numbers >= 0], minlength=n_groups).astype(np.float64)
+    for at, count in enumerate(counts):
+        if least is not None and count < np.asarray(least)[at]:
+            yield f"group_min: {count:g} open in group {at}, at least {np.asarray(least)[at]:g} asked"
+        if most is not None and count > np.asarray(most)[at]:
+            yield f"group_max: {count:g} open in group {at}, at most {np.asarray(most)[at]:g} allowed"
+
+
+def _check_pairing(opened: NDArray[np.bool_], closed: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    """Pair opened with closed sites, highest level first: with nested levels that fails only if none fits."""
+    classes = options.get("move_classes")
+    if classes is None:
+        return
+    city, level = (np.asarray(part) for part in classes)
+    for name in np.unique(city):
+        asked = sorted(level[opened & (city == name)].tolist(), reverse=True)
+        freed = sorted(level[closed & (city == name)].tolist(), reverse=True)
+        if len(asked) != len(freed):
+            yield f"move_classes: {len(asked)} opened but {len(freed)} closed in city {name}"
+        elif any(need > have for need, have in zip(asked, freed, strict=True)):
+            yield f"move_classes: no closed site frees a slot for each opened one in city {name}"
+
+
+def _as_mask(value: ArrayLike | None, size: int) -> NDArray[np.bool_]:
+    mask = np.zeros(size, dtype=np.bool_)
+    if value is not None and np.size(value):
+        mask[np.asarray(value)] = True
+    return mask

@@ -1,0 +1,105 @@
+"""Sums over all cells within a distance, on the whole lattice at once.
+
+A disc is cut into lattice rows; each row's part of a sum is the difference of two running totals. The work
+per cell grows with the radius, not with its square, and no geometry is ever made.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numba import njit
+
+from siteplanner.model.grid import Lattice, centre_lines, edge_lines
+
+EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (IUGG), the sphere on which distances are taken
+
+# Cells whose centres lie exactly on the rim belong to the disc in spite of rounding.
+_RIM = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disc:
+    """Which cells lie within a distance of a cell, for every lattice row.
+
+    Parameters
+    ----------
+    half_widths
+        int32, shape (n_rows, 2 k + 1): from a cell of row r, the cells of row r + d - k lie within the
+        distance up to that many columns to either side; -1 when none does.
+    """
+
+    half_widths: np.ndarray
+
+
+def make_disc(lattice: Lattice, radius_m: float) -> Disc:
+    """Find, row by row, the cells whose centres are within a great-circle distance in m (haversine formula).
+
+    The lattice's own metres are no distances, so the widths differ from row to row.
+    """
+    rows = np.arange(lattice.n_rows)
+    lons, lats = edge_lines(lattice)[0], centre_lines(lattice)[1]
+    lat, step = np.radians(lats), np.radians(lons[1] - lons[0])
+    chord = np.sin(min(radius_m / (2.0 * EARTH_RADIUS_M), np.pi / 2)) ** 2
+    narrowest = float(np.diff(lat).min()) if lat.size > 1 else np.inf
+    reach = min(int(radius_m / EARTH_RADIUS_M / narrowest) + 1, lattice.n_rows - 1)
+    other = rows[:, None] + np.arange(-reach, reach + 1)[None, :]
+    inside = (other >= 0) & (other < lattice.n_rows)
+    to = lat[np.where(inside, other, 0)]
+    share = (chord - np.sin((to - lat[:, None]) / 2.0) ** 2) / (np.cos(to) * np.cos(lat[:, None]))
+    widths = 2.0 * np.arcsin(np.sqrt(np.clip(share, 0.0, 1.0))) / step
+    widths = np.minimum(np.floor(widths + _RIM), lattice.n_cols)
+    return Disc(np.where(inside & (share >= -_RIM * chord), widths, -1).astype(np.int32))
+
+
+@njit(cache=True)
+def _sum_rows(running: np.ndarray, half_widths: np.ndarray, out: np.ndarray) -> None:
+    n_rows, n_cols = out.shape
+    reach = half_widths.shape[1] // 2
+    for row in range(n_rows):
+        for d in range(half_widths.shape[1]):
+            width = half_widths[row, d]
+            other = row + d - reach
+            if width < 0 or other < 0 or other >= n_rows:
+                continue
+            for col in range(n_cols):
+                low = max(col - width, 0)
+                high = min(col + width + 1, n_cols)
+                out[row, col] += running[other, high] - running[other, low]
+
+
+def sum_within(field: np.ndarray, disc: Disc) -> np.ndarray:
+    """Sum a field over the disc around every cell, the cell itself included.
+
+    Parameters
+    ----------
+    field
+        Shape (n_rows, n_cols); cells outside the region hold 0. Whole numbers stay exact.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, same shape.
+    """
+    running = np.zeros((field.shape[0], field.shape[1] + 1))
+    np.cumsum(field, axis=1, out=running[:, 1:])
+    out = np.zeros(field.shape)
+    _sum_rows(running, disc.half_widths, out)
+    return out
+
+
+def spread(values: np.ndarray, cells: pd.DataFrame, lattice: Lattice) -> np.ndarray:
+    """Lay values of cells (`tables.CELLS`, same order) on the lattice; 0 elsewhere."""
+    field = np.zeros((lattice.n_rows, lattice.n_cols), dtype=values.dtype)
+    field[cells["row"].to_numpy(), cells["col"].to_numpy()] = values
+    return field
+
+
+def great_circle_km(
+    lon: np.ndarray, lat: np.ndarray, other_lon: np.ndarray, other_lat: np.ndarray
+) -> np.ndarray:
+    """Return great-circle distances in km between points in degrees (haversine; arguments broadcast)."""
+    phi, other_phi = np.radians(lat), np.radians(other_lat)
+    half = np.sin((other_phi - phi) / 2.0) ** 2
+    half = half + np.cos(phi) * np.cos(other_phi) * np.sin(np.radians(other_lon - lon) / 2.0) ** 2
+    return np.asarray(2.0 * EARTH_RADIUS_M / 1_000.0 * np.arcsin(np.sqrt(np.minimum(half, 1.0))))

@@ -1,0 +1,137 @@
+"""Outlets of all banks on one scale of attractiveness and counter-hours."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from siteplanner import tables
+from siteplanner.scenario import MarketSettings
+
+# Factors of the service rating (D§4 [A]).
+RATING_FACTOR = {"A": 1.10, "B": 1.00, "C": 0.95, "D": 0.90}
+RATING_UNKNOWN = "B"
+# Opening hours of a branch whose attractiveness is neither raised nor lowered by them (D§4: hours / 40).
+USUAL_HOURS = 40.0
+
+# What a branch has when neither its table nor another branch tells; no source.
+FALLBACK = {"counters": 4.0, "smart_devices": 4.0, "atms": 0.0, "hours_per_week": USUAL_HOURS}
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What attractiveness and supply are measured against: taken once, from the network of today.
+
+    Parameters
+    ----------
+    own_attractiveness
+        Mean raw attractiveness of own branches: a rival's class prior is a multiple of it.
+    own_counter_hours
+        Mean counter-hours a week of own branches that have counters: a rival is assumed to have its class
+        prior times these (no data on rivals' counters).
+    unit
+        Raw attractiveness that counts as 1: the mean of all outlets.
+    """
+
+    own_attractiveness: float
+    own_counter_hours: float
+    unit: float
+
+
+def raw_attractiveness(capacity: pd.DataFrame, settings: MarketSettings) -> np.ndarray:
+    """Return counter-equivalents to the power, times opening hours and rating, before scaling (D§4).
+
+    Divide by `Yardstick.unit` to compare with `tables.OUTLETS`.
+
+    Parameters
+    ----------
+    capacity
+        Columns ``counters``, ``smart_devices``, ``atms``, ``hours_per_week``, ``rating``, all filled.
+    """
+    equivalents = (
+        capacity["counters"]
+        + settings.device_equivalent * capacity["smart_devices"]
+        + settings.atm_equivalent * capacity["atms"]
+    ).to_numpy(dtype=float)
+    hours = capacity["hours_per_week"].to_numpy(dtype=float) / USUAL_HOURS
+    rating = capacity["rating"].map(RATING_FACTOR).to_numpy(dtype=float)
+    return np.asarray(equivalents**settings.capacity_exponent * hours * rating)
+
+
+def counter_hours(capacity: pd.DataFrame, settings: MarketSettings) -> np.ndarray:
+    """Return counter-hours a week; a smart device counts as its share of a counter (D§5)."""
+    counters = capacity["counters"] + settings.device_equivalent * capacity["smart_devices"]
+    return (counters * capacity["hours_per_week"]).to_numpy(dtype=float)
+
+
+def fill_capacity(branches: pd.DataFrame) -> pd.DataFrame:
+    """Return counters, devices, machines, hours and rating of branches without gaps.
+
+    A missing number is the median of the branches of the same format, else of all, else a usual value.
+    """
+    formats = branches["format"].fillna("standard") if "format" in branches else "standard"
+    filled = pd.DataFrame({"format": formats}, index=branches.index)
+    for column, usual in FALLBACK.items():
+        given = branches.get(column, pd.Series(np.nan, index=branches.index)).astype(float)
+        of_format = given.groupby(filled["format"]).transform("median")
+        filled[column] = given.fillna(of_format).fillna(given.median()).fillna(usual)
+    rating = branches.get("rating", pd.Series(RATING_UNKNOWN, index=branches.index))
+    return filled.assign(rating=rating.fillna(RATING_UNKNOWN))
+
+
+def take_yardstick(branches: pd.DataFrame, competitors: pd.DataFrame, settings: MarketSettings) -> Yardstick:
+    """Measure today's network, so that outlets of tomorrow are put on the same scale."""
+    capacity = fill_capacity(branches.sort_index())
+    raw = raw_attractiveness(capacity, settings)
+    hours = counter_hours(capacity, settings)
+    staffed = capacity["counters"].to_numpy() > 0.0
+    own = float(raw.mean()) if raw.size and raw.sum() > 0.0 else 1.0
+    mean_hours = float(hours[staffed].mean()) if staffed.any() else FALLBACK["counters"] * USUAL_HOURS
+    everyone = np.concatenate([raw, own * rival_prior(competitors.sort_index(), settings)])
+    unit = float(everyone.mean()) if everyone.size else 1.0
+    return Yardstick(own, mean_hours, unit)
+
+
+def rival_prior(competitors: pd.DataFrame, settings: MarketSettings) -> np.ndarray:
+    """Return the attractiveness of each rival against a mean own branch, from its class (D§4 [A])."""
+    prior = {name: getattr(settings, f"rival_{name}", np.nan) for name in tables.BANK_CLASSES}
+    values = competitors["class"].map(prior).to_numpy(dtype=float)
+    township = competitors["tier"].isin(["T", "V"]).to_numpy()
+    rural = np.where(township, settings.rival_rural_township, settings.rival_rural_urban)
+    return np.where((competitors["class"] == "rural").to_numpy(), rural, values)
+
+
+def list_outlets(
+    branches: pd.DataFrame,
+    competitors: pd.DataFrame,
+    settings: MarketSettings,
+    *,
+    yardstick: Yardstick | None = None,
+) -> pd.DataFrame:
+    """Put the outlets of all banks in one table with attractiveness and counter-hours (D§4).
+
+    Parameters
+    ----------
+    branches, competitors
+        `tables.BRANCHES` and `tables.COMPETITORS` with `tables.PLACED`.
+    yardstick
+        Scale of today's network when the branches are those after a plan; measured here when absent.
+    """
+    scale = yardstick or take_yardstick(branches, competitors, settings)
+    own, rivals = branches.sort_index(), competitors.sort_index()
+    capacity = fill_capacity(own)
+    prior = rival_prior(rivals, settings)
+    place = ["lon", "lat", *(column.name for column in tables.PLACED)]
+    ours = own[place].assign(
+        own=True,
+        attractiveness=raw_attractiveness(capacity, settings) / scale.unit,
+        counter_hours=counter_hours(capacity, settings),
+    )
+    theirs = rivals[place].assign(
+        own=False,
+        attractiveness=prior * scale.own_attractiveness / scale.unit,
+        counter_hours=prior * scale.own_counter_hours,
+    )
+    frames = [frame for frame in (ours, theirs) if len(frame)] or [ours]
+    outlets = pd.concat(frames)
+    return outlets.set_axis(outlets.index.rename("outlet_id"))

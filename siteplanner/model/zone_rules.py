@@ -1,0 +1,255 @@
+"""The rules that class a cell: percentiles within its settlement class, clusters by Gi*, the policy list."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from siteplanner import tables
+from siteplanner.model.access import Access
+from siteplanner.model.demand import Demand
+from siteplanner.model.focal import Disc, make_disc, spread, sum_within
+from siteplanner.model.gi_star import adjust_upper_tail, gi_star
+from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.market import Market
+from siteplanner.scenario import ZoneSettings
+
+# Kinds of cells in the raster of rules; zones refine dense and blank by what lies inside them.
+BALANCED, THIN, DENSE, BLANK, INFLOW, INCLUSIVE = range(6)
+
+# One outlet is no concentration, however little demand there is around it.
+DENSE_MIN_OUTLETS = 2
+
+_MEDIAN = 50.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bands:
+    """Discs of the two Gi* distance bands, and the cells that use the one for towns."""
+
+    urban: Disc
+    rural: Disc
+    is_urban: np.ndarray
+
+
+def make_bands(grid: Grid, demand: Demand, settings: ZoneSettings) -> Bands:
+    """Make the distance bands: core, urban and town cells look `band_urban_m` far, others `band_rural_m`."""
+    return Bands(
+        urban=make_disc(grid.lattice, settings.band_urban_m),
+        rural=make_disc(grid.lattice, settings.band_rural_m),
+        is_urban=demand.cells["settlement"].to_numpy() != "rural",
+    )
+
+
+def sum_near(values: np.ndarray, grid: Grid, bands: Bands) -> np.ndarray:
+    """Sum values of cells over each cell's own distance band."""
+    field = spread(np.asarray(values, dtype=float), grid.cells, grid.lattice)
+    rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
+    urban = sum_within(field, bands.urban)[rows, cols]
+    rural = sum_within(field, bands.rural)[rows, cols]
+    return np.asarray(np.where(bands.is_urban, urban, rural))
+
+
+def percentile_within(
+    values: np.ndarray, settlement: np.ndarray, counted: np.ndarray, percent: float
+) -> np.ndarray:
+    """Return by cell the percentile of the counted cells of its settlement class; infinite without any."""
+    out = np.full(values.shape, np.inf)
+    for name in tables.SETTLEMENTS:
+        of_class = settlement == name
+        if (of_class & counted).any():
+            out[of_class] = np.percentile(values[of_class & counted], percent)
+    return out
+
+
+def typical_supply(supply: np.ndarray, visits: np.ndarray, settlement: np.ndarray) -> np.ndarray:
+    """Return S*, by cell: the median own supply of its settlement class, each cell weighing as its visits.
+
+    Where more than half of a class's demand has no own supply at all, the median says nothing and the
+    weighted mean stands in; it is 0 only when the whole class has none.
+    """
+    out = np.zeros(supply.shape)
+    for name in tables.SETTLEMENTS:
+        of_class = (settlement == name) & (visits > 0)
+        if not of_class.any():
+            continue
+        order = np.argsort(supply[of_class], kind="stable")
+        sorted_supply, weight = supply[of_class][order], visits[of_class][order]
+        passed = np.cumsum(weight) >= weight.sum() * _MEDIAN / 100.0
+        median = sorted_supply[np.argmax(passed)]
+        out[settlement == name] = median if median > 0 else np.average(sorted_supply, weights=weight)
+    return out
+
+
+def unmet_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) -> np.ndarray:
+    """Return the gap, visits (1 - min(1, S / S*)) (D§6.3): all visits where the class has no supply."""
+    ratio = np.divide(supply, typical, out=np.zeros(supply.shape), where=typical > 0)
+    return np.asarray(visits * (1.0 - np.minimum(ratio, 1.0)))
+
+
+def surplus_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) -> np.ndarray:
+    """Return the gap's mirror, visits (1 - min(1, S* / S)): the share of own supply beyond the typical.
+
+    Bounded like the gap: plain excess S / S* - 1 has so long a tail that a few cells beside lone branches
+    would hide every crowded centre from Gi*.
+    """
+    ratio = np.divide(typical, supply, out=np.ones(supply.shape), where=(supply > 0) & (typical > 0))
+    return np.asarray(visits * (1.0 - np.minimum(ratio, 1.0)))
+
+
+def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: Bands) -> np.ndarray:
+    """Gi* of values standardised within settlement class, over cells with visits, each with its own band.
+
+    A core cell holds a hundred times the visits of a rural one: unstandardised, every town would be a hot
+    spot and no village ever (D§6.3 takes z-scores within tier).
+    """
+    counted = cells["visits"].to_numpy() > 0
+    settlement = cells["settlement"].to_numpy()
+    standard = np.zeros(len(cells))
+    for name in tables.SETTLEMENTS:
+        of_class = counted & (settlement == name)
+        inside = values[of_class]
+        if inside.size and np.ptp(inside) > 0:
+            standard[of_class] = (inside - inside.mean()) / inside.std()
+    field, populated = spread(standard, grid.cells, grid.lattice), spread(counted, grid.cells, grid.lattice)
+    rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
+    urban = gi_star(field, populated, bands.urban)[rows, cols]
+    rural = gi_star(field, populated, bands.rural)[rows, cols]
+    return np.asarray(np.where(bands.is_urban, urban, rural))
+
+
+def _discoveries(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    q = np.ones(scores.shape)
+    if counted.any():
+        q[counted] = adjust_upper_tail(scores[counted])
+    return q
+
+
+def shrunk_lq(
+    own: np.ndarray, potential: np.ndarray, city_own: np.ndarray, city_potential: np.ndarray
+) -> np.ndarray:
+    """Return own outlets against those expected from potential, (own + 1) / (expected + 1).
+
+    The location quotient of D§6.2 with the weight of one outlet that is just as expected: 1 for the city as a
+    whole, near 1 where little is expected. (Adding 1 to the outlets alone, as D§6.2 sketches, makes every
+    area without potential a dense one.)
+    """
+    share = np.divide(potential, city_potential, out=np.zeros(potential.shape), where=city_potential > 0)
+    return np.asarray((own + 1.0) / (city_own * share + 1.0))
+
+
+def count_in_cells(grid: Grid, points: pd.DataFrame, weight: np.ndarray) -> np.ndarray:
+    """Sum a weight of points (lon, lat) by cell, in the order of the cells; points outside are left out."""
+    ids = cell_ids(grid, points["lon"].to_numpy(), points["lat"].to_numpy())
+    inside = ids >= 0
+    place = np.searchsorted(grid.cells.index.to_numpy(), ids[inside])
+    return np.bincount(place, weights=np.asarray(weight, dtype=float)[inside], minlength=len(grid.cells))
+
+
+def measure_cells(
+    grid: Grid, demand: Demand, access: Access, market: Market, settings: ZoneSettings
+) -> pd.DataFrame:
+    """Return what the rules look at, by cell: gap and surplus with their Gi*, own outlets near, overlap.
+
+    ``own_near`` and ``overlap_near`` count the own outlets within the cell's distance band; the overlap of
+    D§6.2 is weighted by their predicted visits.
+    """
+    cells = (
+        demand.cells.rename(columns={"visits_per_day": "visits"}).join(access.cells).reindex(grid.cells.index)
+    )
+    visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
+    supply = cells["supply_own"].to_numpy()
+    typical = typical_supply(supply, visits, settlement)
+    gap = unmet_visits(supply, visits, typical)
+    bands = make_bands(grid, demand, settings)
+    gap_z = _score_cluster(gap, cells, grid, bands)
+    surplus_z = _score_cluster(surplus_visits(supply, visits, typical), cells, grid, bands)
+    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
+    volume = market.outlets.reindex(own.index)
+    won = volume["visits_per_day"].to_numpy(dtype=float)
+    shared = won * volume["overlap"].to_numpy(dtype=float)
+    won_near = sum_near(count_in_cells(grid, own, won), grid, bands)
+    shared_near = sum_near(count_in_cells(grid, own, shared), grid, bands)
+    own_inside = count_in_cells(grid, own, np.ones(len(own)))
+    own_near = np.round(sum_near(own_inside, grid, bands))
+    return cells.assign(
+        county_id=grid.cells["county_id"],
+        typical_supply=typical,
+        gap=gap,
+        gap_z=gap_z,
+        gap_q=_discoveries(gap_z, visits > 0),
+        surplus_z=surplus_z,
+        surplus_q=_discoveries(surplus_z, visits > 0),
+        own_inside=own_inside,
+        own_near=own_near,
+        overlap_near=np.divide(
+            shared_near, won_near, out=np.zeros(len(cells)), where=(own_near > 0) & (won_near > 0)
+        ),
+        potential_near=sum_near(cells["potential_wan"].to_numpy(), grid, bands),
+    )
+
+
+def _is_dense(cells: pd.DataFrame, counted: np.ndarray, lq: np.ndarray, settings: ZoneSettings) -> np.ndarray:
+    supply, settlement = cells["supply_own"].to_numpy(), cells["settlement"].to_numpy()
+    high = supply >= percentile_within(supply, settlement, counted, settings.dense_supply_pct)
+    crowded = (cells["overlap_near"].to_numpy() >= settings.dense_overlap) | (lq >= settings.dense_lq)
+    clustered = cells["surplus_q"].to_numpy() <= settings.fdr_q
+    several = cells["own_near"].to_numpy() >= DENSE_MIN_OUTLETS
+    return np.asarray(counted & high & crowded & clustered & several)
+
+
+def _is_blank(cells: pd.DataFrame, counted: np.ndarray, settings: ZoneSettings) -> np.ndarray:
+    visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
+    supply = cells["supply_own"].to_numpy()
+    wanted = visits >= percentile_within(visits, settlement, counted, settings.blank_demand_pct)
+    low = supply <= percentile_within(supply, settlement, counted, settings.blank_supply_pct)
+    unserved = low | np.isinf(cells["minutes_own"].to_numpy())
+    return np.asarray(counted & wanted & unserved & (cells["gap_q"].to_numpy() <= settings.fdr_q))
+
+
+def _is_inflow(cells: pd.DataFrame, counted: np.ndarray, settings: ZoneSettings) -> np.ndarray:
+    growth, settlement = cells["growth_per_year"].to_numpy(), cells["settlement"].to_numpy()
+    fast = growth >= percentile_within(growth, settlement, counted, settings.inflow_growth_pct)
+    grown = fast & (growth > 0) & (cells["people_gained"].to_numpy() >= settings.inflow_people)
+    coming = cells["pipeline_near"].to_numpy() >= settings.inflow_households
+    unserved = cells["supply_own"].to_numpy() < cells["typical_supply"].to_numpy()
+    unserved = unserved | (cells["supply_own"].to_numpy() == 0)
+    return np.asarray((grown | coming) & unserved)
+
+
+def classify_cells(cells: pd.DataFrame, counties: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
+    """Return the kind of every cell (D§6.3); the first rule that holds decides.
+
+    1. *inclusive by list*: policy, not measurement, names the county; all of it, so that no such county is
+       ever a source of moves.
+    2. *dense*: where outlets crowd, more people need no more of them.
+    3. *blank*: demand that is there today goes before demand to come.
+    4. *inflow*: demand to come (D§6.3: "D not yet high") below the typical own supply.
+    5. *inclusive by distance*: people without any bank within reach who are too few for 3 and 4.
+    6. *thin*, 7. *balanced*.
+    """
+    visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
+    counted = visits > 0
+    city = cells["county_id"].map(counties["prefecture"]).to_numpy()
+    listed = cells["county_id"].map(counties["inclusive"]).to_numpy(dtype=bool)
+    totals = cells.assign(city=city).groupby("city")[["own_inside", "potential_wan"]].transform("sum")
+    lq = shrunk_lq(
+        cells["own_near"].to_numpy(),
+        cells["potential_near"].to_numpy(),
+        totals["own_inside"].to_numpy(),
+        totals["potential_wan"].to_numpy(),
+    )
+    remote = (cells["residents"].to_numpy() > 0) & np.isinf(cells["minutes_any"].to_numpy())
+    few = visits <= percentile_within(visits, settlement, counted, settings.thin_demand_pct)
+    return np.select(
+        [
+            listed,
+            _is_dense(cells, counted, lq, settings),
+            _is_blank(cells, counted, settings),
+            _is_inflow(cells, counted, settings),
+            remote,
+            few | ~counted,
+        ],
+        [INCLUSIVE, DENSE, BLANK, INFLOW, INCLUSIVE, THIN],
+        default=BALANCED,
+    )

@@ -1,0 +1,79 @@
+"""Borders of counties and prefectures, simplified together so that neighbours still fit."""
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from siteplanner.outputs.maps.text import plain_text
+from siteplanner.plan import Plan
+
+# Largest detail left out, degrees (about 400 m: less than a pixel until a county fills the screen); no source.
+TOLERANCE_DEG = 0.004
+UNIT_DEG = 1e-4  # coordinates travel as whole units of this, each as the step from the one before
+
+
+def county_shapes(plan: Plan) -> dict[str, object]:
+    """Return counties with their figures, and the outlines of counties and prefectures as coded rings."""
+    counties = plan.layers.counties
+    shapes = shapely.coverage_simplify(counties.geometry.to_numpy(), TOLERANCE_DEG)
+    prefecture = counties["prefecture"].fillna("").astype(str)
+    merged = gpd.GeoSeries(shapes, crs=4326).groupby(prefecture.to_numpy()).agg(_union)
+    centres = shapely.point_on_surface(shapes)
+    figures = _figures(plan, counties.index)
+    return {
+        "unit_deg": UNIT_DEG,
+        "counties": {
+            "id": [str(key) for key in counties.index],
+            "name": [plain_text(str(name)) for name in counties["name"]],
+            "prefecture": [plain_text(name) for name in prefecture],
+            "inclusive": _inclusive(counties),
+            "lon": np.round(shapely.get_x(centres), 4).tolist(),
+            "lat": np.round(shapely.get_y(centres), 4).tolist(),
+            "rings": [code_rings(shape) for shape in shapes],
+            **{name: figures[name].tolist() for name in figures},
+        },
+        "prefectures": {
+            "name": [str(name) for name in merged.index],
+            "rings": [code_rings(shape) for shape in merged],
+        },
+    }
+
+
+def code_rings(shape: shapely.Geometry) -> list[list[int]]:
+    """Return each ring as whole units: the first point, then steps, longitude and latitude in turn."""
+    rings = shapely.get_rings(shapely.get_parts(shape))
+    coded = []
+    for ring in rings:
+        units = np.rint(shapely.get_coordinates(ring) / UNIT_DEG).astype(np.int64)
+        steps = np.diff(units, axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+        coded.append(steps.ravel().tolist())
+    return coded
+
+
+def _union(shapes: "gpd.GeoSeries") -> shapely.Geometry:
+    return shapely.union_all(shapes.to_numpy())
+
+
+def _inclusive(counties: pd.DataFrame) -> list[bool]:
+    if "inclusive" not in counties:
+        return [False] * len(counties)
+    return [bool(flag) if pd.notna(flag) else False for flag in counties["inclusive"]]
+
+
+def _figures(plan: Plan, index: pd.Index) -> pd.DataFrame:
+    kpis = plan.ledger.counties.reindex(index)
+    shares = {
+        f"covered_{when}": (kpis[f"covered_own_{when}"] / kpis["residents"].where(kpis["residents"] > 0))
+        for when in ("before", "after")
+    }
+    figures = pd.DataFrame(
+        {
+            "residents": kpis["residents"].round(0),
+            "outlets_before": kpis["outlets_before"],
+            "outlets_after": kpis["outlets_after"],
+            **{name: share.round(4) for name, share in shares.items()},
+            "quota": plan.quotas.counties["quota"].reindex(index),
+        }
+    )
+    return figures.astype(object).where(figures.notna(), None)

@@ -1,0 +1,256 @@
+"""The memo's first page: what is asked for, one picture, the network before and after."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup, escape
+
+from siteplanner.labels import section_labels
+from siteplanner.outputs import figures
+from siteplanner.outputs.html import figures as key_figures
+from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
+from siteplanner.outputs.palette import ACTION_CLASSES, ZONE_COLOURS
+from siteplanner.outputs.wording import number, percent, signed, word
+from siteplanner.plan import Plan
+from siteplanner.scenario import Language
+
+_MAP_HEIGHT_PX, _MAP_WIDEST_PX = 560.0, 430.0
+_INSET_MARGIN = 0.12  # of the arrows' extent, so that no arrow touches the edge
+_LEAST_INSET_DEG = 0.05
+_MAIN_KPIS = (
+    "own_outlets", "own_outlets_dense", "own_outlets_destination", "counties_with_own", "townships_with_own",
+    "covered_own_share", "covered_any_share", "aged_60_covered_own_share", "inclusive_covered_own",
+    "mean_minutes_own", "ede_minutes_own", "gini_minutes_own", "visits_own", "share_own", "deposits_own_wan",
+    "opex_wan",
+)  # fmt: skip
+_BIG = 1_000.0  # from here decimals say nothing
+
+
+def title_of(plan: Plan, language: Language) -> str:
+    """Return the scenario's title in the language, else its name."""
+    scenario = plan.scenario
+    return (scenario.title_zh if language == "zh" else scenario.title_en) or scenario.name
+
+
+def head(plan: Plan, language: Language) -> Markup:
+    """Return title, what the paper is, for which year, and whether the data are made up."""
+    scenario = plan.scenario
+    synthetic = scenario.output.synthetic
+    badge = Markup('<span class="badge">{}</span>').format(say("synthetic", language)) if synthetic else ""
+    facts = say(
+        "facts",
+        language,
+        year=scenario.demand.plan_year,
+        branches=len(plan.layers.branches),
+        counties=len(plan.layers.counties),
+        cell=number(scenario.grid.cell_m),
+    )
+    warning = paragraph(say("synthetic_sentence", language), "synthetic") if synthetic else Markup("")
+    return Markup(
+        '<header><p class="kind">{kind}</p><h1>{title}{badge}</h1>'
+        '<p class="facts">{facts}</p></header>{warning}'
+    ).format(
+        kind=say("kind", language),
+        title=text(title_of(plan, language)),
+        badge=badge,
+        facts=facts,
+        warning=warning,
+    )
+
+
+def recommendation(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:
+    """Return the recommendation, the ask, and the figures that carry them."""
+    if rows.empty:
+        return heading("recommendation", language) + paragraph(say("no_moves", language), "lead")
+    sums = totals(plan, rows)
+    kinds = (
+        rows["destination_type"]
+        .value_counts()
+        .sort_index(kind="stable")
+        .sort_values(ascending=False, kind="stable")
+    )
+    where = say("list_comma", language).join(
+        say("kind_count", language, kind=word("values", f"destination_type.{kind}", language), n=count)
+        for kind, count in kinds.items()
+    )
+    settings = plan.scenario
+    lead = say(
+        "recommendation_lead",
+        language,
+        n=strong(len(rows)),
+        prefectures=rows["from_prefecture"].nunique(),
+        where=where,
+        inclusive=strong(int(rows["to_inclusive"].sum())),
+    )
+    effect = say(
+        "recommendation_effect",
+        language,
+        visits=strong(signed(sums["net_visits"])),
+        deposits=strong(signed(sums["net_wan"])),
+        low=signed(sums["net_low_wan"]),
+        high=signed(sums["net_high_wan"]),
+        capex=strong(number(sums["capex_wan"])),
+        years=settings.demand.horizon_years,
+        npv=strong(signed(sums["npv_wan"])),
+        minutes=number(settings.access.cover_min),
+        before=percent(sums["cover_before"]),
+        after=strong(percent(sums["cover_after"], 1)),
+    )
+    ask = say("ask", language, gap=proof_percent(plan))
+    cautions = Markup("").join(paragraph(words, "caution") for words in _cautions(rows, language))
+    return (
+        heading("recommendation", language)
+        + paragraph(lead + effect + ask, "lead")
+        + cautions
+        + _key_figures(sums, language)
+    )
+
+
+def totals(plan: Plan, rows: pd.DataFrame) -> dict[str, float]:
+    """Add up the moves; range of the net deposits from the least and the largest loss."""
+    names = (
+        "net_visits",
+        "net_wan",
+        "capex_wan",
+        "npv_wan",
+        "volume_effect_wan",
+        "cost_effect_wan",
+        "aged_60_affected",
+    )
+    sums = {name: float(rows[name].sum()) for name in names}
+    won = float((rows["gross_gain_wan"] - rows["cannibalised_wan"]).sum())
+    counties = plan.ledger.counties
+    people = float(counties["residents"].sum())
+    return sums | {
+        "net_low_wan": won - float(rows["lost_high_wan"].sum()),
+        "net_high_wan": won - float(rows["lost_low_wan"].sum()),
+        "cover_before": _share(counties["covered_own_before"].sum(), people),
+        "cover_after": _share(counties["covered_own_after"].sum(), people),
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part) / whole if whole else math.nan
+
+
+def _cautions(rows: pd.DataFrame, language: Language) -> list[Markup]:
+    """Say what a sum would hide: downsizing sold as growth (D§7.3), moves that cost more than they yield."""
+    only_cost = rows[(rows["npv_wan"] > 0) & (rows["net_wan"] < 0)]
+    losing = rows[rows["npv_wan"] < 0]
+    said = []
+    if len(only_cost):
+        said.append(say("caution_cost", language, n=len(only_cost), seqs=_seqs(only_cost)))
+    if len(losing):
+        said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing)))
+    return said
+
+
+def _seqs(rows: pd.DataFrame) -> str:
+    return ", ".join(map(str, rows.index))
+
+
+def _key_figures(sums: dict[str, float], language: Language) -> Markup:
+    wan = say("unit_wan", language)
+    items = [
+        (say("figure_visits", language), signed(sums["net_visits"]), say("unit_visits", language)),
+        (say("figure_deposits", language), signed(sums["net_wan"]), wan),
+        (say("figure_npv", language), signed(sums["npv_wan"]), wan),
+        (say("figure_capex", language), number(sums["capex_wan"]), wan),
+        (say("figure_cover", language), _points(sums), say("unit_points", language)),
+        (say("figure_aged", language), number(sums["aged_60_affected"]), say("unit_people", language)),
+    ]
+    return key_figures(
+        ((words, Markup("{}<small>{}</small>").format(value, unit)) for words, value, unit in items),
+        "figures",
+    )
+
+
+def _points(sums: dict[str, float]) -> str:
+    return signed((sums["cover_after"] - sums["cover_before"]) * 100, 2)
+
+
+def proof_percent(plan: Plan) -> str:
+    """Return by how much another legal plan could at most beat this one: (bound - after) / after."""
+    proof = plan.relocation.proof
+    if not proof.after > 0:
+        return number(None)
+    share = max(proof.bound - proof.after, 0.0) / proof.after * 100
+    # Rounded up, never down: the sentence says "at most".
+    digits = 2 if share < 1 else 1
+    return f"{number(math.ceil(share * 10**digits - 1e-9) / 10**digits, digits)} %"
+
+
+def map_figure(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:
+    """Return the whole region and, beside it, the prefecture with most moves."""
+    scene = figures.Scene(plan.layers.counties, plan.zones.zones, plan.formats.branches_after, rows)
+    km = word("units", "km", language)
+    whole = figures.frame_around(plan.layers.counties.total_bounds, _MAP_HEIGHT_PX, _MAP_WIDEST_PX)
+    title = say("map_title", language)
+    if rows.empty:
+        drawn = _framed(say("map_whole", language), figures.draw_map(scene, whole, title=title, km=km))
+    else:
+        busiest = _busiest(rows)
+        inset = _inset_frame(rows[rows["from_prefecture"] == busiest])
+        whole_map = figures.draw_map(scene, whole, title=title, km=km, box=inset)
+        inset_title = say("map_inset", language, prefecture=text(busiest))
+        drawn = _framed(say("map_whole", language), whole_map) + _framed(
+            inset_title, figures.draw_map(scene, inset, title=inset_title.striptags(), km=km, detail=True)
+        )
+    present = set(plan.zones.zones["zone_class"])
+    classes = section_labels("classes", language)
+    legend = figures.swatches((ZONE_COLOURS[key], classes[key]) for key in ACTION_CLASSES if key in present)
+    return Markup(
+        '{h}<figure><div class="maps">{maps}</div><div class="legend">{legend}</div>'
+        "<figcaption>{caption}</figcaption></figure>"
+    ).format(h=heading("map", language), maps=drawn, legend=legend, caption=say("map_caption", language))
+
+
+def _framed(words: Markup, drawing: Markup) -> Markup:
+    return Markup("<div><p>{}</p>{}</div>").format(words, drawing)
+
+
+def _busiest(rows: pd.DataFrame) -> str:
+    counts = rows["from_prefecture"].value_counts()
+    return str(min(counts.index[counts == counts.max()]))
+
+
+def _inset_frame(rows: pd.DataFrame) -> figures.Frame:
+    lon = rows[["from_lon", "to_lon"]].to_numpy(dtype=float)
+    lat = rows[["from_lat", "to_lat"]].to_numpy(dtype=float)
+    half = max(np.ptp(lon), np.ptp(lat), _LEAST_INSET_DEG) * _INSET_MARGIN
+    bounds = (lon.min() - half, lat.min() - half, lon.max() + half, lat.max() + half)
+    return figures.frame_around(bounds, _MAP_HEIGHT_PX, _MAP_WIDEST_PX)
+
+
+def kpi_table(plan: Plan, language: Language) -> Markup:
+    """Return the network before and after, with bars to compare."""
+    columns = [("kpi", ""), ("before", "n"), ("after", "n"), ("change", "n")]
+    top = [(word("columns", name, language), kind) for name, kind in columns]
+    kpis = plan.ledger.kpis
+    main = kpis.loc[[kpi for kpi in _MAIN_KPIS if kpi in kpis.index]]
+    rows = [_kpi_row(str(kpi), row, language) for kpi, row in (main if len(main) else kpis).iterrows()]
+    drawn = table([*top, (say("bars_heading", language), "")], rows)
+    return heading("kpi_title", language) + drawn + paragraph(say("kpi_more", language), "small")
+
+
+def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:
+    before, after, unit = float(row["before"]), float(row["after"]), str(row["unit"])
+    words = word("kpis", kpi, language)
+    if unit == "share" or kpi.endswith("_share"):
+        shown = (
+            percent(before),
+            percent(after),
+            f"{signed((after - before) * 100, 2)} {say('unit_points', language)}",
+        )
+    else:
+        digits = 0 if max(abs(before), abs(after)) >= _BIG or (before % 1 == 0 and after % 1 == 0) else 2
+        shown = (number(before, digits), number(after, digits), signed(after - before, digits))
+    unit_words = word("units", unit, language)
+    name = (
+        say("with_unit", language, words=words, unit=unit_words)
+        if unit_words and unit != "1"
+        else escape(words)
+    )
+    return [name, *shown, figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}")]
