@@ -216,6 +216,8 @@ def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: l
             # Nothing to cut off, so only the program's own gap is left: close it, without a start to lean on.
             exact = True
         elif not added:
+            if share == 1.0:
+                return
             share = 1.0  # a longer slice of the same program is the only way on
         else:
             exact, share = False, SLICE
