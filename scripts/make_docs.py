@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from siteplanner.outputs.dictionary import data_dictionary
-
 from siteplanner.outputs.parameter_page import parameter_table
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

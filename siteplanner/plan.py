@@ -62,8 +62,8 @@ class Plan:
 def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> Plan:
     """Run the method from checked layers to a plan.
 
-    Macro sets direction (quotas), meso sets layout (zones), micro sets the spot (scores); one exact decision over
-    all of them; then formats, the ledger and the clusters of what was decided.
+    Macro sets direction (quotas), meso sets layout (zones), micro sets the spot (scores); one exact decision
+    over all of them; then formats, the ledger and the clusters of what was decided.
 
     Raises
     ------
@@ -122,7 +122,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.stop()
     return Plan(
         scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
-        relocation, formats, ledger, clusters, conservation({**people.accounts, "footfall": footfall.account}),
+        relocation, formats, ledger, clusters,
+        conservation({**people.accounts, "footfall": footfall.account}),
         clock.seconds, clock.peak_mb,
     )  # fmt: skip
 

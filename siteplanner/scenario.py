@@ -12,6 +12,10 @@ Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Tier = Literal["U", "C", "T", "V"]
 Settlement = Literal["core", "urban", "town", "rural"]
+ZoneClass = Literal[
+    "dense_saturated", "dense", "dense_productive", "blank_true", "blank", "blank_contested", "inflow", "inclusive",
+    "balanced", "thin",
+]  # fmt: skip
 Datum = Literal["wgs84", "gcj02", "bd09"]
 Language = Literal["zh", "en"]
 
@@ -145,7 +149,9 @@ class DemandSettings(Section):
         "13,878 and 34,793 CNY (NBS, recalled)",
     )
     town_deposit_factor: Positive = Field(
-        default=0.7, le=1.0, description="deposits a head in town cells against core and urban ones; midway, no source"
+        default=0.7,
+        le=1.0,
+        description="deposits a head in town cells against core and urban ones; midway, no source",
     )
     household_size: Positive = Field(default=2.5, le=10.0, description="persons per household (D§3.3)")
     occupancy_final: Share = Field(default=0.85, description="final occupancy of a development (D§3.3 [A])")
@@ -338,6 +344,22 @@ class RelocationSettings(Section):
 
     max_moves: int = Field(
         default=20, ge=0, le=10_000, description="moves in the plan (3-6 % of a network a year, D§13.3)"
+    )
+    sources: tuple[ZoneClass, ...] = Field(
+        default=("dense_saturated", "dense"),
+        description="zone classes that branches may leave; none named: any (D§6.3: dense zones are the source pool)",
+    )
+    source_overlap: Share = Field(
+        default=0.5,
+        description="or from anywhere but a productive core with this overlap with siblings (D§6.2 [A])",
+    )
+    destinations: tuple[ZoneClass, ...] = Field(
+        default=("blank_true", "blank", "blank_contested", "inflow", "inclusive"),
+        description="zone classes that branches may enter; none named: any; the user's own sites always (D§6.3)",
+    )
+    money_weight: Share = Field(
+        default=0.5,
+        description="deposits against visits in the worth of a customer; 0 is visits alone; no source",
     )
     inclusion_weight: NonNegative = Field(
         default=1.0,

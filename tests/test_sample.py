@@ -203,7 +203,7 @@ def test_the_sample_is_small_and_called_synthetic():
 @pytest.mark.skipif(SHARED is None, reason="set SITEPLANNER_SHARED_DATA to the folder of reference layers")
 def test_the_model_follows_the_reference_grid(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    from shanxi import verify  # noqa: PLC0415
+    from shanxi import verify
 
     words = tomllib.loads((ROOT / "scripts/shanxi/facts/words.toml").read_text(encoding="utf-8"))
     rows = dict(verify.compare(SAMPLE, Path(SHARED), words))

@@ -145,10 +145,10 @@ def share_market(
 
 
 def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
-    """State the demand in observed visits and deposits: the rung of the calibration ladder without origins (D§4).
+    """State the demand in observed visits and deposits: the ladder's rung without origins (D§4).
 
-    Shares do not change. Cells' volumes are multiplied by the market's levels, which then are 1, so that unmet
-    demand, gains and observed volumes are of one measure.
+    Shares do not change. Cells' volumes are multiplied by the market's levels, which then are 1, so that
+    unmet demand, gains and observed volumes are of one measure.
     """
     cells = demand.cells.assign(
         visits_per_day=demand.cells["visits_per_day"] * market.level,

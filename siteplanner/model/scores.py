@@ -11,6 +11,7 @@ from siteplanner.model.catalogue import Catalogue, running_cost
 from siteplanner.model.contest import Contest, Evidence, cell_at
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
+from siteplanner.model.pools import SOURCE, TARGET, outside_destinations, outside_sources
 from siteplanner.model.rules import Ground, branch_vetoes, distances_km, is_legal, too_close, unit_vectors
 from siteplanner.scenario import Scenario
 
@@ -53,7 +54,7 @@ class Scores:
 
 
 def score_places(evidence: Evidence, contest: Contest, ground: Ground, scenario: Scenario) -> Scores:
-    """Score every branch for leaving and every site for receiving, after the vetoes of the rules.
+    """Score every branch for leaving and every site for receiving; vetoes of rules and zones stand beside.
 
     Each criterion is scaled between the 5th and 95th percentile of its tier, clipped, turned in its
     direction and multiplied by its share of the weights; the points of the parts add up to the score.
@@ -76,9 +77,12 @@ def score_places(evidence: Evidence, contest: Contest, ground: Ground, scenario:
         },
     )
     branch_veto = branch_vetoes(ground)
+    branch_veto[(branch_veto == "") & outside_sources(evidence, scenario.relocation)] = SOURCE
+    site_veto = _site_vetoes(ground, branch_veto)
+    site_veto[(site_veto == "") & outside_destinations(evidence, scenario.relocation)] = TARGET
     return Scores(
         release.assign(veto=pd.array(branch_veto, dtype="str")),
-        attract.assign(veto=pd.array(_site_vetoes(ground, branch_veto), dtype="str")),
+        attract.assign(veto=pd.array(site_veto, dtype="str")),
     )
 
 

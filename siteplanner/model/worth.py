@@ -40,7 +40,8 @@ class Worth:
 def state_worth(evidence: Evidence, contest: Contest, scores: Scores, scenario: Scenario) -> Worth:
     """State the objective of the plan in worth of visits a day.
 
-    A visit counts once, and ``inclusion_weight`` times more from an inclusive county; each person within
+    A row's worth mixes its visits with its deposits (``money_weight``), the latter scaled to the visits'
+    total, and is ``inclusion_weight`` times more in an inclusive county; each person within
     ``cover_min`` of an own outlet where no rival is counts ``cover_weight``. In the choice model everybody
     chooses anew, but customers are sticky (D§7.2): closing a branch is credited with the visits that stay
     with the bank beyond those that siblings recapture in the model. Each point of release and attract score
@@ -50,7 +51,8 @@ def state_worth(evidence: Evidence, contest: Contest, scores: Scores, scenario: 
     utility = sp.hstack(
         (contest.network.own, contest.sites * contest.formats[DESTINATION_FORMAT]), format="csr"
     )
-    weight = contest.visits * (1.0 + settings.inclusion_weight * inclusive_rows(evidence, contest))
+    weight = _worth_of_rows(contest, settings.money_weight)
+    weight = weight * (1.0 + settings.inclusion_weight * inclusive_rows(evidence, contest))
     kept = (weight > 0.0) & (np.diff(utility.indptr) > 0)
     cover_min = scenario.access.cover_min
     blocks = (near_matrix(part, cover_min) for part in (contest.network.own_minutes, contest.site_minutes))
@@ -68,6 +70,14 @@ def state_worth(evidence: Evidence, contest: Contest, scores: Scores, scenario: 
         n_branches=contest.network.own.shape[1],
     )
     return replace(market, place=_worth_in_itself(market, scores, settings.score_weight))
+
+
+def _worth_of_rows(contest: Contest, money_weight: float) -> np.ndarray:
+    """Mix visits with deposits, each of the same total, so that worth stays in visits a day."""
+    visits, deposits = contest.visits, contest.deposits
+    total = deposits.sum()
+    in_visits = deposits * (visits.sum() / total) if total > 0.0 else visits
+    return np.asarray((1.0 - money_weight) * visits + money_weight * in_visits)
 
 
 def _worth_in_itself(market: Worth, scores: Scores, score_weight: float) -> np.ndarray:

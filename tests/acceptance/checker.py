@@ -59,7 +59,10 @@ def check_rules(plan):
         broken.append("more moves than max_moves")
     if plan.moves["branch_id"].duplicated().any() or plan.moves["site_id"].duplicated().any():
         broken.append("a branch or a site is used twice")
-    served = lambda frame: set(frame["township_id"]) - {""}  # noqa: E731 - a word for one rule
+
+    def served(frame):
+        return set(frame["township_id"]) - {""}
+
     for move in plan.moves.sort_values("seq").itertuples():
         old, new = own.loc[move.branch_id], arrivals.loc[move.branch_id]
         if old["prefecture"] != new["prefecture"]:
@@ -141,7 +144,10 @@ class Recount:
             near = (kinds == kind) & (self.nearest_any <= pace)
             total, weight = self.total[near], visits[near]
             if weight.sum() > 0:
-                excess = lambda u, t=total, w=weight: np.average(u / (u + t), weights=w) - share  # noqa: E731
+
+                def excess(u, total=total, weight=weight):
+                    return np.average(u / (u + total), weights=weight) - share
+
                 outside[kinds == kind] = bisect(excess, 1e-12, 1e6, xtol=1e-15, maxiter=500)
             else:
                 decay = np.exp(-0.11 * pace[kinds == kind])

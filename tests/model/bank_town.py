@@ -61,7 +61,7 @@ def make_scenario(**sections):
             "counties": {"path": "c.geojson", "datum": "wgs84"},
             "population": {"path": "p.tif", "year": 2020, "earlier": "q.tif", "earlier_year": 2010},
         },
-        "relocation": {"max_moves": 2, "gap": 1e-6},
+        "relocation": {"max_moves": 2, "gap": 1e-6, "sources": [], "destinations": []},
         "zones": {"min_residents": 500.0},
         "sites": {"per_zone": 2, "max_sites": 12},
     }

@@ -99,7 +99,7 @@ def test_layers_are_scaled_to_the_same_people_before_mixing(grid):
     size = len(grid.cells)
     work, leisure = np.zeros(size), np.zeros(size)
     work[3], leisure[5] = 7.0, 1e6
-    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, leisure))
+    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, leisure), footfall_spread_m=0.0)
     persons = cells["visits_per_day"].to_numpy() / (3.0 * 0.35 / 250)
     expected = np.full(size, 4.0)
     expected[3] += 0.4 * 10.0 * size
@@ -107,12 +107,23 @@ def test_layers_are_scaled_to_the_same_people_before_mixing(grid):
     np.testing.assert_allclose(persons, expected, rtol=1e-12)
 
 
+def test_sightings_are_spread_over_their_ground_and_none_is_lost(grid):
+    work = np.zeros(len(grid.cells))
+    middle = len(work) // 2
+    work[middle] = 90.0
+    side = 2.0 * grid.lattice.cell_m
+    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=side)
+    assert cells["work"].sum() == pytest.approx(90.0, rel=1e-12)
+    # A square of two cells' side covers the middle cell whole, its four neighbours by half: 1/4 and 1/8.
+    assert cells["work"].max() == pytest.approx(90.0 / 4.0, rel=0.05)
+    assert (cells["work"] > 0.0).sum() == 9
+
+
 def test_an_empty_weekend_leaves_its_weight_to_the_others(grid):
     work = np.zeros(len(grid.cells))
     work[0] = 1.0
-    persons = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0))["visits_per_day"] / (
-        3.0 * 0.35 / 250
-    )
+    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
+    persons = cells["visits_per_day"] / (3.0 * 0.35 / 250)
     assert persons.iloc[1] == pytest.approx(5.0)
     assert persons.iloc[0] == pytest.approx(5.0 + 0.5 * 10.0 * len(grid.cells))
 

@@ -6,11 +6,17 @@ import pandas as pd
 import pytest
 
 from siteplanner.errors import NoLegalPlanError
+from siteplanner.model.contest import cell_at
 from siteplanner.model.rules import RULES, breaks
 from siteplanner.model.worth import gain_of_each, state_worth, value_of
 
 LEVEL = {"U": 2, "C": 1, "T": 0, "V": 0}
 SPACING = {"core": 0.5, "urban": 1.0, "town": 2.0, "rural": 5.0}
+
+
+def mixed_by_hand(contest):
+    """Half visits, half deposits, the latter scaled to the visits' total."""
+    return 0.5 * contest.visits + 0.5 * contest.deposits * contest.visits.sum() / contest.deposits.sum()
 
 
 def worth_by_hand(town, chosen):
@@ -20,7 +26,7 @@ def worth_by_hand(town, chosen):
     a = evidence.access.outlets["attractiveness"].to_numpy()
     n = len(evidence.branches)
     listed = evidence.grid.cells["county_id"] == bank_town.HILLS
-    demand = evidence.demand.cells
+    demand, mixed = evidence.demand.cells, mixed_by_hand(contest)
     light = contest.formats["light"]
     total = 0.0
     for row, cell in enumerate(reach.cell_id):
@@ -39,7 +45,7 @@ def worth_by_hand(town, chosen):
                 minutes = float(sites.minutes[at])
                 own += light * np.exp(-0.11 * minutes)
                 near_own |= minutes <= 15.0
-        total += demand["visits_per_day"][cell] * (1.0 + listed[cell]) * own / (own + rest)
+        total += mixed[row] * (1.0 + listed[cell]) * own / (own + rest)
         total += 0.05 * demand["residents"][cell] * (near_own and not near_rival)
     opened, closed = chosen[n:], ~chosen[:n]
     total += scenario.relocation.score_weight * town.scores.attract["score"][opened].sum()
@@ -56,7 +62,7 @@ def stays_by_hand(town):
         without[branch] = False
         own, rest = town.contest.network.own.toarray(), town.contest.network.rest
         listed = town.evidence.grid.cells["county_id"].loc[town.contest.cell_id] == bank_town.HILLS
-        weight = town.contest.visits * (1.0 + listed.to_numpy())
+        weight = mixed_by_hand(town.contest) * (1.0 + listed.to_numpy())
         drawn = (weight * own[:, branch] / (rest + own.sum(axis=1))).sum()
         left = own[:, without[:n]].sum(axis=1)
         lost = (weight * (own.sum(axis=1) / (rest + own.sum(axis=1)) - left / (rest + left))).sum()
@@ -174,3 +180,29 @@ def test_answer_does_not_depend_on_the_order_of_rows(town):
     pd.testing.assert_frame_equal(again.relocation.moves, town.relocation.moves)
     pd.testing.assert_frame_equal(again.ledger.moves, town.ledger.moves)
     pd.testing.assert_frame_equal(again.clusters.branches, town.clusters.branches)
+
+
+def test_zones_say_who_may_leave_and_where_to():
+    free = bank_town.usual_town()
+    kinds = free.evidence.zones.zones["zone_class"]
+    at = free.evidence.zones.cells["zone_id"].map(kinds)
+    here = at.loc[cell_at(free.evidence.grid, free.evidence.branches)].to_numpy()
+    strict = bank_town.plan(
+        bank_town.make_scenario(
+            relocation={"sources": [here[0]], "source_overlap": 1.0, "destinations": ["thin"]}
+        )
+    )
+    allowed = np.isin(here, [here[0]])
+    assert (strict.scores.release["veto"][~allowed] != "").all()
+    assert not (strict.scores.release["veto"][allowed] == "SOURCE").any()
+    sites = strict.evidence.candidates.sites
+    thin = sites["zone_id"].map(kinds) == "thin"
+    assert (strict.scores.attract["veto"][~thin] != "").all()
+    assert set(strict.relocation.moves["branch_id"]) <= set(free.evidence.branches.index[allowed])
+
+
+def test_overlap_releases_a_branch_anywhere_but_in_a_productive_core():
+    town = bank_town.plan(bank_town.make_scenario(relocation={"sources": ["thin"], "source_overlap": 0.0}))
+    kinds = town.evidence.zones.cells["zone_id"].map(town.evidence.zones.zones["zone_class"])
+    core = kinds.loc[cell_at(town.evidence.grid, town.evidence.branches)].to_numpy() == "dense_productive"
+    assert not (town.scores.release["veto"][~core] == "SOURCE").any()

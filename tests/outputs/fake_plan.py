@@ -91,7 +91,7 @@ def _random(column: tables.Column, n: int, rng: np.random.Generator) -> Any:
         case "date" | "time":
             return pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 1000, n), unit="D")
         case _:
-            return rng.choice(list(column.values), n) if column.values else np.full(n, "")  # noqa: PD011
+            return rng.choice(list(column.values), n) if column.values else np.full(n, "")  # noqa: PD011 - a field of ours
 
 
 class _Maker:
