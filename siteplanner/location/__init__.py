@@ -3,6 +3,11 @@
 `max_coverage`, `max_capture`, `p_median` and `p_center` choose ``n_open`` sites under the shared keywords
 of `Options` and return a `Solution` whose bound is valid whatever its status. Sites are columns; ties go to
 the lower column.
+
+>>> import numpy as np
+>>> cover = np.array([[1, 0, 1], [0, 1, 1], [0, 1, 0]])
+>>> max_coverage(cover, [5.0, 2.0, 1.0], 1).open.tolist()
+[False, False, True]
 """
 
 from siteplanner.location.distances import p_center, p_median

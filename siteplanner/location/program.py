@@ -53,11 +53,12 @@ class Program:
         self._highs = _quiet_highs(seed)
         self._n_sites, self._n_rules, self._n_extra = site_value.size, rules.low.size, n_extra
         self._is_whole = False
+        self._value = np.concatenate([site_value, np.ones(n_extra)])
         n_columns = self._n_sites + n_extra
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = n_columns, self._n_rules
         lp.sense_ = highspy.ObjSense.kMaximize
-        lp.col_cost_ = np.concatenate([site_value, np.ones(n_extra)])
+        lp.col_cost_ = self._value
         lp.col_lower_ = np.concatenate([rules.lower, np.full(n_extra, -highspy.kHighsInf)])
         lp.col_upper_ = np.concatenate([rules.upper, np.full(n_extra, highspy.kHighsInf)])
         lp.row_lower_ = np.maximum(rules.low, -highspy.kHighsInf)
@@ -103,11 +104,26 @@ class Program:
         self._set_whole(whole=True)
         self._highs.setOptionValue("mip_rel_gap", gap)
         self._highs.setOptionValue("mip_abs_gap", 1e-9)
+        self._highs.clearSolver()
         if start is not None:
             guess = highspy.HighsSolution()
             guess.col_value = list(start)
             self._highs.setSolution(guess)
-        return self._run(seconds)
+        deadline = time.monotonic() + seconds
+        answer = self._run(seconds)
+        if start is not None and answer.state == "solved" and not self._is_consistent(answer):
+            self._highs.clearSolver()
+            answer = self._run(deadline - time.monotonic())
+        return answer
+
+    def _is_consistent(self, answer: Answer) -> bool:
+        """Tell whether the point has the value that HiGHS states.
+
+        HiGHS 1.16 was seen to prove an optimum found at the root, and to return the start it was given.
+        """
+        stated = float(self._highs.getInfo().objective_function_value)
+        value = float(self._value @ answer.point) if answer.point is not None else np.nan
+        return abs(stated - value) <= 1e-6 * max(abs(stated), 1.0)
 
     def _set_whole(self, *, whole: bool) -> None:
         if whole != self._is_whole:

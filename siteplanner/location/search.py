@@ -14,6 +14,9 @@ REINSERT_VISITS = 300_000_000
 """Pairs that one round of reinsertion may visit (about a second); on large instances it tries the most
 replaceable sites only, as the program with 0/1 sites finds the rest sooner."""
 
+HOPEFUL = 0.5
+"""A swap is considered when the gain is at least this share of the loss: what neighbours share adds to it."""
+
 SHORTLIST = 24
 """Swaps per step that are valued exactly; the rest is ranked by a lower bound of their change."""
 
@@ -189,7 +192,7 @@ def _swap_fits(
 def _pair_up(
     rules: _Sparse, chosen: Mask, activity: Floats, marginal: Floats, order: Ints
 ) -> tuple[Ints, Floats]:  # pragma: no cover - compiled
-    """For each open site the feasible closed site of highest marginal; -1 if there is none."""
+    """For each open site the feasible closed site of highest marginal; -1 if there is no hopeful one."""
     partner = np.full(chosen.size, -1, dtype=np.int64)
     score = np.full(chosen.size, -np.inf)
     for site in range(chosen.size):
@@ -198,6 +201,8 @@ def _pair_up(
         for opened in order:
             if chosen[opened] or not rules.may_open[opened]:
                 continue
+            if marginal[opened] < HOPEFUL * marginal[site]:
+                break
             if _swap_fits(rules, activity, site, opened):
                 partner[site] = opened
                 score[site] = marginal[opened] - marginal[site]

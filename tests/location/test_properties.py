@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from instances import Province, tiny_matrix
 
-from siteplanner.location import engine, max_capture, max_coverage, verify
+from siteplanner.location import engine, max_capture, max_coverage, p_center, p_median, verify
 from siteplanner.location.capture_kernels import price_rows
 from siteplanner.location.pairs import gather_pairs
 from siteplanner.location.rules import cover_with_cliques
@@ -53,6 +53,21 @@ def test_row_order_and_threads_change_nothing(small_province, monkeypatch):
         second.bound,
         second.iterations,
     )
+
+
+@pytest.mark.parametrize("solve", [max_coverage, p_median, p_center])
+def test_row_order_changes_nothing_elsewhere(solve):
+    rng = np.random.default_rng(9)
+    matrix = tiny_matrix(rng, 60, 12, "max_coverage").toarray()
+    if solve is not max_coverage:
+        matrix = np.round(rng.random((60, 12)), 1)
+    weight, order = rng.random(60), rng.permutation(60)
+    given, shuffled = ((matrix, weight), (matrix[order], weight[order]))
+    if solve is p_center:
+        given, shuffled = given[:1], shuffled[:1]
+    first, second = solve(*given, 3, gap=0.0), solve(*shuffled, 3, gap=0.0)
+    assert first.open.tolist() == second.open.tolist()
+    assert (first.objective, first.bound) == pytest.approx((second.objective, second.bound), rel=1e-12)
 
 
 def test_split_rows_are_merged():
