@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from siteplanner import __version__
-from siteplanner.errors import SiteplannerError
+from siteplanner.errors import InputError, SiteplannerError
 from siteplanner.labels import label
 from siteplanner.scenario import Language
 from siteplanner.stopwatch import Watcher, nobody
@@ -72,14 +72,15 @@ def run(
 @_lang
 def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> None:
     """Read every input of SCENARIO, list every fault at once, write nothing."""
-    from siteplanner.layers import load_scenario, read_layers
+    from siteplanner.layers import check_files, load_scenario
 
-    settings = load_scenario(scenario, overrides)
-    language = lang or settings.output.language
-    with _watching(language) as watch:
+    with _watching(lang or "zh") as watch:
         watch("layers")
-        layers = read_layers(settings, scenario.parent)
-    click.echo(label("cli.check_ok", language, files=len(layers.files), branches=len(layers.branches)))
+        faults = check_files(scenario, overrides)
+    if faults:
+        raise InputError(faults)
+    settings = load_scenario(scenario, overrides)
+    click.echo(label("cli.check_ok", lang or settings.output.language, scenario=settings.name))
 
 
 @siteplanner.command()

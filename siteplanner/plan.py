@@ -14,7 +14,7 @@ from siteplanner.model.demand import Demand, Epochs, estimate_demand
 from siteplanner.model.formats import Formats, assign_formats
 from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
-from siteplanner.model.market import Market, share_market
+from siteplanner.model.market import Market, calibrate, share_market
 from siteplanner.model.outlets import list_outlets
 from siteplanner.model.quotas import Quotas, set_quotas
 from siteplanner.model.relocation import Relocation, relocate
@@ -93,7 +93,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     outlets = list_outlets(layers.branches, layers.competitors, scenario.market)
     access = measure_access(demand, grid, outlets, scenario.access)
     clock.step("market")
-    market = share_market(demand, access, layers.branches, (scenario.market, scenario.access))
+    shared = share_market(demand, access, layers.branches, (scenario.market, scenario.access))
+    demand, market = calibrate(demand, shared)
     clock.step("zones")
     places = Places(layers.counties, layers.townships, layers.developments)
     zones = find_zones(grid, demand, access, market, places, scenario.zones)

@@ -134,6 +134,15 @@ class DemandSettings(Section):
     deposits_per_person_cny: Positive = Field(
         default=60_000.0, description="household deposits a head, CNY (D§6.3 [A])"
     )
+    rural_deposit_factor: Positive = Field(
+        default=0.4,
+        le=1.0,
+        description="deposits a head in rural cells against core and urban ones; disposable income per head, Shanxi 2020: "
+        "13,878 and 34,793 CNY (NBS, recalled)",
+    )
+    town_deposit_factor: Positive = Field(
+        default=0.7, le=1.0, description="deposits a head in town cells against core and urban ones; midway, no source"
+    )
     household_size: Positive = Field(default=2.5, le=10.0, description="persons per household (D§3.3)")
     occupancy_final: Share = Field(default=0.85, description="final occupancy of a development (D§3.3 [A])")
     occupancy_half_years: Positive = Field(default=2.0, description="years to half of it (D§3.3 [A])")
@@ -177,7 +186,12 @@ class MarketSettings(Section):
     decay_per_min: Positive = Field(
         default=0.11, le=2.0, description="lambda, 1/minute (D§4; w(10 min) = 0.33)"
     )
-    outside_weight: NonNegative = Field(default=0.15, description="u in U0 = u * f(1 km) (D§4 [A])")
+    outside_share: float = Field(
+        default=0.125,
+        ge=0.0,
+        lt=1.0,
+        description="share of visits that no outlet wins where a bank is within 1 km (D§4 [A]: 10-15 %)",
+    )
     capacity_exponent: Positive = Field(
         default=0.5, le=2.0, description="exponent of counter-equivalents (D§4)"
     )
@@ -200,31 +214,41 @@ class MarketSettings(Section):
 
 
 class ZoneSettings(Section):
-    """Zone classes: percentiles within settlement class (D§6.3 [A])."""
+    """Zone classes: percentiles of the cells with visits of one settlement class (D§6.3 [A])."""
 
     dense_supply_pct: float = Field(
         default=75.0, ge=0, le=100, description="dense: own supply from this percentile"
     )
-    dense_overlap: Share = Field(default=0.4, description="dense: own outlets overlap by this share")
-    dense_lq: Positive = Field(default=1.25, description="dense: or location quotient from this value")
-    saturated_performance: Positive = Field(default=0.9, description="saturated: performance below this")
+    dense_overlap: Share = Field(
+        default=0.4, description="dense: overlap of the own outlets within the band, or"
+    )
+    dense_lq: Positive = Field(default=1.25, description="dense: location quotient within the band")
+    saturated_performance: Positive = Field(
+        default=0.9, description="dense zones below this observed over predicted volume are saturated"
+    )
     productive_performance: Positive = Field(
-        default=1.1, description="productive core: performance from this"
+        default=1.1, description="dense zones from this observed over predicted volume are productive"
     )
     blank_demand_pct: float = Field(
-        default=60.0, ge=0, le=100, description="blank: demand from this percentile"
+        default=60.0, ge=0, le=100, description="blank: visits from this percentile"
     )
     blank_supply_pct: float = Field(
         default=25.0, ge=0, le=100, description="blank: own supply up to this percentile"
     )
     contested_pct: float = Field(
-        default=75.0, ge=0, le=100, description="contested: rival supply from this percentile"
+        default=75.0,
+        ge=0,
+        le=100,
+        description="contested: most visits where rival supply is from this percentile",
     )
     true_blank_pct: float = Field(
-        default=25.0, ge=0, le=100, description="true blank: rival supply up to this percentile"
+        default=25.0,
+        ge=0,
+        le=100,
+        description="true: most visits where rival supply is up to this percentile",
     )
     thin_demand_pct: float = Field(
-        default=25.0, ge=0, le=100, description="thin: demand up to this percentile"
+        default=25.0, ge=0, le=100, description="thin: visits up to this percentile"
     )
     inflow_growth_pct: float = Field(
         default=80.0, ge=0, le=100, description="top quintile of growth (D§3.3 [A])"
@@ -321,12 +345,17 @@ class RelocationSettings(Section):
         le=100.0,
         description="worth, in visits a day, of one person brought within reach of any bank; no source",
     )
+    score_weight: NonNegative = Field(
+        default=1.0,
+        le=100.0,
+        description="worth, in visits a day, of one point of release or attract score; no source",
+    )
     spacing_core_km: NonNegative = Field(default=0.5, description="own-own spacing (D§7.4 [A])")
     spacing_urban_km: NonNegative = Field(default=1.0, description="own-own spacing (D§7.4 [A])")
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
     spacing_rural_km: NonNegative = Field(default=5.0, description="own-own spacing (D§7.4 [A])")
     gap: float = Field(
-        default=0.005, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
+        default=0.008, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
     time_limit_s: Positive = Field(default=40.0, le=86_400.0, description="solver time, s")
     seed: int = Field(

@@ -288,9 +288,9 @@ MARKET_OUTLETS = Table("market_outlets", "outlet_id", "predicted volume, by outl
 ZONE_CELLS = Table("zone_cells", "cell_id", "zone and gap, by cell", (
     Column("zone_id", "text", "", "zone; every cell is in exactly one"),
     Column("gap", "float", "1/day", "unmet visits: demand not within own supply"),
-    Column("gap_z", "float", "1", "Gi* of the gap"),
-    Column("gap_q", "float", "1", "its p-value after Benjamini-Hochberg", 0, 1),
-    Column("surplus_z", "float", "1", "Gi* of own supply against demand"),
+    Column("gap_z", "float", "1", "Gi* of the gap, standardised within settlement class; 0 without visits"),
+    Column("gap_q", "float", "1", "its one-sided p-value after Benjamini-Hochberg; 1 without visits", 0, 1),
+    Column("surplus_z", "float", "1", "Gi* of visits x (1 - typical over own supply), standardised likewise"),
 ))  # fmt: skip
 
 ZONES = Table("zones", "zone_id", "contiguous areas of one class within one county", (

@@ -25,7 +25,7 @@ class EmbeddedEngine:
 
         A pixel belongs to the county that contains its centre, where counties overlap to the smallest id,
         and its people stay with that county and on the grid. Rasters in another system than longitude and
-        latitude are split into pieces of a quarter cell instead.
+        latitude are split pixel by pixel, by a rectangle close to it.
         """
         ordered = counties.sort_index()
         names = ordered.index.to_numpy(dtype=object)

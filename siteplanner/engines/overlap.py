@@ -20,10 +20,6 @@ from siteplanner.model.grid import Grid, Lattice, to_plane
 # Geographic systems whose degrees are WGS 84 degrees to a few centimetres.
 LONLAT_CODES = (4326, 4490)
 
-# A pixel of another system is cut into pieces of at most a quarter cell, and at most this many a side.
-PIECES_PER_CELL = 4
-PIECES_MAX = 8
-
 # Of the cells at the same distance from a pixel, this many are compared to take the one with the smallest id.
 NEAREST_COMPARED = 8
 
@@ -93,7 +89,7 @@ def spread(raster: Any, grid: Grid, label: Labeller) -> Iterator[Spread]:  # noq
             yield from _spread_lonlat(band, label(band), frame, nearest)
     else:
         for band in read_bands(raster):
-            yield _spread_pieces(raster, band, label(band), nearest)
+            yield _spread_projected(raster, band, label(band), nearest)
 
 
 def centre_in_grid(raster: Any, grid: Grid) -> Labeller:  # noqa: ANN401 - rasterio ships no types
@@ -185,16 +181,27 @@ def share_matrix(edges: np.ndarray, n_cells: int) -> sparse.csr_array:
         Cells 0 to n_cells - 1; what lies beyond them is left out, so that a row may sum to less than 1.
     """
     low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
+    interval, cell, share = _overlaps(low, high)
+    keep = (cell >= 0) & (cell < n_cells)
+    return sparse.csr_array((share[keep], (interval[keep], cell[keep])), shape=(len(low), n_cells))
+
+
+def _overlaps(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return interval, cell and share for every cell [k, k + 1) that an interval touches, in their order."""
     first = np.floor(low).astype(np.int64)
     touched = np.maximum(np.ceil(high).astype(np.int64) - first, 1)
     interval = np.repeat(np.arange(len(low)), touched)
-    step = np.arange(len(interval)) - np.repeat(np.cumsum(touched) - touched, touched)
-    cell = first[interval] + step
+    cell = first[interval] + _count_up(touched)
     overlap = np.minimum(high[interval], cell + 1.0) - np.maximum(low[interval], cell)
     share = overlap / np.bincount(interval, weights=overlap, minlength=len(low))[interval]
-    keep = (cell >= 0) & (cell < n_cells) & (share > 0.0)
-    shape = (len(low), n_cells)
-    return sparse.csr_array((share[keep], (interval[keep], cell[keep])), shape=shape)
+    some = share > 0.0
+    return interval[some], cell[some], share[some]
+
+
+def _count_up(lengths: np.ndarray) -> np.ndarray:
+    """Return 0, 1, ... within each run of the given lengths."""
+    starts = np.cumsum(lengths) - lengths
+    return np.asarray(np.arange(int(lengths.sum())) - np.repeat(starts, lengths))
 
 
 def _spread_lonlat(band: Band, labels: np.ndarray, frame: _Frame, nearest: _Nearest) -> Iterator[Spread]:
@@ -245,33 +252,51 @@ def _degrees(raster: Any, row: np.ndarray, col: np.ndarray) -> tuple[np.ndarray,
     return np.asarray(lon), np.asarray(lat)
 
 
-def _spread_pieces(raster: Any, band: Band, labels: np.ndarray, nearest: _Nearest) -> Spread:  # noqa: ANN401
-    """Cut each pixel into equal pieces and put each into the cell of its middle.
+def _spread_projected(raster: Any, band: Band, labels: np.ndarray, nearest: _Nearest) -> Spread:  # noqa: ANN401
+    """Split each pixel of another system by area, one by one.
 
-    Rows and columns do not separate in another projection; pieces of a quarter cell keep the total exact and
-    the split within a few per cent of a pixel.
+    On the lattice such a pixel is nearly a parallelogram; it is taken as the rectangle of the same middle
+    whose sides are its extents along x and along y. A turn of a degree or two, as in a UTM zone, moves a few
+    per cent of a pixel into a neighbouring cell; nobody is lost.
     """
     row, col = np.nonzero((labels >= 0) & (band.people > 0.0))
-    people, label = band.people[row, col], labels[row, col]
-    side = _pieces(raster, nearest.grid.lattice)
-    middles = (np.arange(side) + 0.5) / side
-    home = nearest.cells(*_cells_at(raster, nearest.grid, (row + band.row + 0.5, col + 0.5)))
-    cells = np.empty((len(row), side * side), dtype=np.int64)
-    for n, (down, right) in enumerate((a, b) for a in middles for b in middles):
-        at = _cells_at(raster, nearest.grid, (row + band.row + down, col + right))
-        there = at[0] * np.int64(nearest.grid.lattice.n_cols) + at[1]
-        cells[:, n] = np.where(_lookup(nearest.known, *at), there, home)
-    share = np.repeat(people / (side * side), side * side)
-    return Spread(np.repeat(label, side * side), cells.ravel(), share)
+    lattice = nearest.grid.lattice
+    low_x, high_x, low_y, high_y = _rectangles(raster, lattice, row + band.row, col)
+    of_x, cell_x, share_x = _overlaps(low_x, high_x)
+    of_y, cell_y, share_y = _overlaps(low_y, high_y)
+    # Every lattice row of a pixel meets every lattice column of the same pixel.
+    columns = np.bincount(of_x, minlength=len(row))
+    first = np.cumsum(columns) - columns
+    at_y = np.repeat(np.arange(len(of_y)), columns[of_y])
+    pixel = of_y[at_y]
+    at_x = first[pixel] + _count_up(columns[of_y])
+    people = band.people[row, col][pixel] * share_y[at_y] * share_x[at_x]
+    on = _lookup(nearest.known, cell_y[at_y], cell_x[at_x])
+    home_row = np.floor((low_y + high_y) / 2.0).astype(np.int64)
+    home = nearest.cells(home_row, np.floor((low_x + high_x) / 2.0).astype(np.int64))
+    cell = np.where(on, cell_y[at_y] * np.int64(lattice.n_cols) + cell_x[at_x], home[pixel])
+    return Spread(labels[row, col][pixel], cell, people)
 
 
-def _cells_at(raster: Any, grid: Grid, at: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
-    lon, lat = _degrees(raster, *at)
-    return _lattice_index(grid.lattice, lon, lat)
-
-
-def _pieces(raster: Any, lattice: Lattice) -> int:  # noqa: ANN401 - rasterio ships no types
-    lon, lat = _degrees(raster, np.array([0.5, 1.5, 0.5]) + raster.height // 2, np.array([0.5, 0.5, 1.5]))
-    x_m, y_m = to_plane(lattice, lon, lat)
-    side_m = max(np.hypot(x_m[1] - x_m[0], y_m[1] - y_m[0]), np.hypot(x_m[2] - x_m[0], y_m[2] - y_m[0]))
-    return int(np.clip(np.ceil(side_m * PIECES_PER_CELL / lattice.cell_m), 1, PIECES_MAX))
+def _rectangles(
+    raster: Any,  # noqa: ANN401 - rasterio ships no types
+    lattice: Lattice,
+    row: np.ndarray,
+    col: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return west, east, south and north of each pixel on the lattice, in cells from its corner."""
+    spots = {
+        "middle": (0.5, 0.5),
+        "left": (0.5, 0.0),
+        "right": (0.5, 1.0),
+        "top": (0.0, 0.5),
+        "bottom": (1.0, 0.5),
+    }
+    x: dict[str, np.ndarray] = {}
+    y: dict[str, np.ndarray] = {}
+    for name, (down, right) in spots.items():
+        x_m, y_m = to_plane(lattice, *_degrees(raster, row + down, col + right))
+        x[name], y[name] = (x_m - lattice.x0_m) / lattice.cell_m, (y_m - lattice.y0_m) / lattice.cell_m
+    half_x = np.hypot(x["right"] - x["left"], x["bottom"] - x["top"]) / 2.0
+    half_y = np.hypot(y["right"] - y["left"], y["bottom"] - y["top"]) / 2.0
+    return x["middle"] - half_x, x["middle"] + half_x, y["middle"] - half_y, y["middle"] + half_y

@@ -14,10 +14,17 @@ FAULTS_SHOWN = 20
 
 @dataclass(slots=True)
 class Findings:
-    """Grows while the files of one scenario are read, and ends with that reading."""
+    """Grows while the files of one scenario are read, and ends with that reading.
+
+    Parameters
+    ----------
+    counted
+        Faults of a big layer, of which each kind is shortened already.
+    """
 
     folder: Path
     faults: list[Fault] = field(default_factory=list)
+    counted: list[Fault] = field(default_factory=list)
     notes: list[tuple[str, ...]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 

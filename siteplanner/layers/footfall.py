@@ -161,6 +161,7 @@ def _batches(path: Path, kind: str, columns: dict[str, str]) -> Iterator[tuple[i
                 names = _names(file.schema_arrow.names, kind, columns)
                 start = 1
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(names.values())):
+                    batch.validate(full=True)
                     yield start, pa.table({n: batch.column(source) for n, source in names.items()})
                     start += batch.num_rows
             return
@@ -241,10 +242,11 @@ def _wrong(
     at = np.flatnonzero(wrong)
     shown = [
         Fault(places.name, f"{places.word} {places.start + i}", column, _shown(raw[int(i)]), expected)
-        for i in at[: FAULTS_SHOWN + 1]
+        for i in at[:FAULTS_SHOWN]
     ]
-    if len(at) > FAULTS_SHOWN:
-        shown[-1] = Fault(places.name, "", column, f"{len(at) - FAULTS_SHOWN:,} more of this kind", expected)
+    more = len(at) - FAULTS_SHOWN
+    if more > 0:
+        shown.append(Fault(places.name, "", column, f"{more:,} more of this kind", expected))
     return shown
 
 

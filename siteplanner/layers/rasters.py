@@ -1,5 +1,6 @@
 """GeoTIFFs of people: opened by one driver only, looked at before they are read, read in bands of rows."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ class Band:
 
 def open_raster(path: str | Path) -> Any:  # noqa: ANN401 - rasterio ships no types
     """Open a GeoTIFF and nothing else, without the files beside it."""
-    with rasterio.Env(**{key: value for key, value in SETTINGS.items() if key != "GDAL_SKIP"}):
+    settings = {key: value for key, value in SETTINGS.items() if key != "GDAL_SKIP"}
+    with rasterio.Env(**settings), warnings.catch_warnings():
+        # A raster without a position is named by `check_raster`.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         return rasterio.open(path, driver="GTiff")
 
 
@@ -50,7 +54,9 @@ def read_bands(raster: Any) -> Iterator[Band]:  # noqa: ANN401 - rasterio ships 
     for top in range(0, raster.height, rows):
         window = rasterio.windows.Window(0, top, raster.width, min(rows, raster.height - top))
         stored = raster.read(1, window=window, masked=True)
-        people = stored.data.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            # A signalling NaN warns when it is widened; it is found below like any other.
+            people = stored.data.astype(np.float64)
         if scale != 1.0 or offset != 0.0:
             people = people * scale + offset
         yield Band(top, np.where(np.ma.getmaskarray(stored), 0.0, people))
@@ -96,6 +102,9 @@ def _header_faults(
     if height * width * size > BLOCK_BYTES_MAX:
         found = f"blocks of {width:,} x {height:,} pixels"
         faults.append(Fault(name, "", "", found, "blocks of at most 256 MiB (write it tiled)"))
+    if raster.transform.is_identity or raster.transform.is_degenerate:
+        faults.append(Fault(name, "", "", "no position of the pixels", "a GeoTIFF with a geotransform"))
+        return faults
     if raster.crs is None:
         faults.append(Fault(name, "", "", "no coordinate system", "one that is declared, such as EPSG:4326"))
         return faults

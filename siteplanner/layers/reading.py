@@ -1,5 +1,6 @@
 """All files of a scenario to one record: every fault of every file is found before anything is refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.layers.scenario_file import try_scenario
 from siteplanner.model.catalogue import Catalogue, load_catalogue
 from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
@@ -43,6 +45,23 @@ def read_layers(scenario: Scenario, folder: Path) -> Layers:
 def check_layers(scenario: Scenario, folder: Path) -> tuple[Fault, ...]:
     """Return what `read_layers` would refuse; empty when it would refuse nothing."""
     return _read(scenario, folder)[1]
+
+
+def check_files(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Fault, ...]:
+    """Return every fault of a scenario file and of all files that it names.
+
+    Parameters
+    ----------
+    path, overrides
+        As for `load_scenario`.
+    """
+    try:
+        scenario, faults = try_scenario(path, overrides)
+    except InputError as error:
+        return error.faults
+    if scenario is None:
+        return faults
+    return (*faults, *check_layers(scenario, Path(path).parent))
 
 
 def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault, ...]]:
@@ -72,7 +91,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
     footfall = _read_footfall(inputs, bounds, findings)
     catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
-    faults = shorten(findings.faults)
+    faults = (*shorten(findings.faults), *findings.counted)
     if faults or counties is None or population is None or catalogue is None:
         return None, faults
     placed = _place_all(points, counties, scenario.rules, findings)
@@ -150,7 +169,7 @@ def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) ->
     if inputs.footfall is None:
         return None
     checked = check_footfall(inputs.footfall, findings.folder, bounds)
-    findings.faults += checked.faults
+    findings.counted += checked.faults
     findings.notes += checked.notes
     for name, path in checked.files.items():
         findings.add_file(name, path)

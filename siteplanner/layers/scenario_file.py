@@ -16,6 +16,10 @@ from siteplanner.scenario import Scenario
 FILE_KEYS = ("path", "earlier", "aged_60", "catalogue")
 BASE_DEPTH_MAX = 8
 OVERRIDES = "--set"
+# Rounds of leaving out faulty keys: a section may show new faults once its first ones are gone.
+REPAIRS_MAX = 3
+# What is assumed for the sake of checking files when a scenario says it wrongly or not at all.
+STAND_INS: dict[str, Any] = {"datum": "wgs84", "year": 2000, "kind": "points", "name": "unnamed"}
 
 _LINE = re.compile(r"\(at (?:line (\d+), column \d+|end of document)\)")
 _VIRTUAL = re.compile(r"^\s*(/|\\|[A-Za-z][\w+.-]*:)")
@@ -37,16 +41,48 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     InputError
         Naming the file and the key of every fault.
     """
+    scenario, faults = try_scenario(path, overrides)
+    if faults or scenario is None:
+        raise InputError(faults)
+    return scenario
+
+
+def try_scenario(
+    path: str | Path, overrides: Sequence[str] = ()
+) -> tuple[Scenario | None, tuple[Fault, ...]]:
+    """Read a scenario as far as it goes: its faults, and what remains when faulty keys are left out.
+
+    The remainder serves to check the files too, so that one look finds everything; it is None when too little
+    is left. It must not be run when there are faults.
+    """
     place = Path(path)
     content, origin = _read_chain(place, place.parent, 0)
     for override in overrides:
         keys, value = _parse_override(override)
         _put(content, keys, value)
         origin[".".join(keys)] = OVERRIDES
-    try:
-        return Scenario.model_validate(content)
-    except ValidationError as error:
-        raise InputError(_fault(detail, origin, place.name) for detail in error.errors()) from None
+    faults: tuple[Fault, ...] = ()
+    for _ in range(REPAIRS_MAX):
+        try:
+            return Scenario.model_validate(content), faults
+        except ValidationError as error:
+            details = error.errors()
+        faults = faults or tuple(_fault(detail, origin, place.name) for detail in details)
+        for detail in details:
+            _leave_out(content, [str(part) for part in detail["loc"]])
+    return None, faults
+
+
+def _leave_out(content: dict[str, Any], keys: Sequence[str]) -> None:
+    """Remove a faulty key; one that files cannot be checked without gets a stand-in."""
+    inner: Any = content
+    for key in keys[:-1]:
+        inner = inner.get(key) if isinstance(inner, dict) else None
+    if not isinstance(inner, dict) or not keys:
+        return
+    inner.pop(keys[-1], None)
+    if keys[-1] in STAND_INS and keys[0] in {"inputs", "name"}:
+        inner[keys[-1]] = STAND_INS[keys[-1]]
 
 
 def _read_chain(path: Path, folder: Path, depth: int) -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,6 +6,7 @@ import gzip
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def bytes_of(path: Path) -> bytes:
     try:
         with gzip.open(path) as file:
             data = file.read(INFLATED_BYTES_MAX + 1)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UnreadableError("", f"a broken gzip file ({error})", "a gzip file") from None
     if len(data) > INFLATED_BYTES_MAX:
         raise UnreadableError("", "more than 512 MiB of text once inflated", "a table of at most 512 MiB")
@@ -151,7 +152,7 @@ def _refuse_bomb(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             inflated = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - zipfile has many ways to say no
         raise UnreadableError("", f"no workbook ({first_line(error)})", "an XLSX workbook") from None
     too_dense = inflated > INFLATED_RATIO_MAX * path.stat().st_size and inflated > INFLATED_BYTES_MAX // 16
     if inflated > INFLATED_BYTES_MAX or too_dense:

@@ -15,7 +15,8 @@ from siteplanner.tables import Column, Table
 
 # A thousands separator is refused: "1,234" is 1234 in one office and 1.234 in another.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]00:00(:00(\.0+)?)?)?")
+# Year first, or nobody knows which is the month.
+_DATE = re.compile(r"(\d{4})([-/])(\d{1,2})\2(\d{1,2})([ T]00:00(:00(\.0+)?)?)?")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?")
 _SERIAL = re.compile(r"\d{1,7}(\.\d+)?")
 
@@ -194,28 +195,29 @@ def _read_bool(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np
 
 
 def _read_date(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np.ndarray, str]:  # noqa: FBT001
-    def read(text: str) -> np.datetime64:
-        return np.datetime64(dt.date.fromisoformat(text[:10]), "us")
-
-    return _read_moments(raw, column, (_DATE, read, excel), "a date YYYY-MM-DD")
+    return _read_moments(raw, column, (_DATE, _date_of, excel), "a date YYYY-MM-DD")
 
 
 def _read_time(raw: np.ndarray, column: Column, excel: bool) -> tuple[object, np.ndarray, str]:  # noqa: FBT001
-    return _read_moments(raw, column, (_TIME, local_time, excel), "a time YYYY-MM-DD HH:MM:SS")
+    return _read_moments(raw, column, (_TIME, _local_time_of, excel), "a time YYYY-MM-DD HH:MM:SS")
 
 
-def local_time(text: str) -> np.datetime64:
+def _date_of(text: re.Match[str]) -> dt.datetime:
+    return dt.datetime(int(text[1]), int(text[3]), int(text[4]))  # noqa: DTZ001 - a date has no zone
+
+
+def _local_time_of(text: re.Match[str]) -> dt.datetime:
     """Read an ISO time: with an offset it is put on the local clock, without one it is local already."""
-    stamp = pd.Timestamp(text)
+    stamp = pd.Timestamp(text[0])
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert(LOCAL_ZONE).tz_localize(None)
-    return np.datetime64(stamp.to_pydatetime(), "us")
+    return stamp.to_pydatetime(warn=False)
 
 
 def _read_moments(
     raw: np.ndarray,
     column: Column,
-    way: tuple[re.Pattern[str], Callable[[str], np.datetime64], bool],
+    way: tuple[re.Pattern[str], Callable[[re.Match[str]], dt.datetime], bool],
     expected: str,
 ) -> tuple[object, np.ndarray, str]:
     pattern, read, excel = way
@@ -223,13 +225,15 @@ def _read_moments(
     wrong = np.zeros(len(raw), dtype=bool)
     for i, value in enumerate(raw):
         text = value.strip()
+        match = pattern.fullmatch(text)
         try:
-            if pattern.fullmatch(text):
-                values[i] = read(text)
-            elif excel and _SERIAL.fullmatch(text) and 1 <= float(text) <= EXCEL_DAY_MAX:
-                values[i] = EXCEL_EPOCH + np.timedelta64(round(float(text) * DAY_US), "us")
+            if match is not None:
+                values[i] = read(match)
+            elif excel and _SERIAL.fullmatch(text) and 1.0 <= float(text) <= EXCEL_DAY_MAX:
+                days = float(text) if column.kind == "time" else float(int(float(text)))
+                values[i] = EXCEL_EPOCH + np.timedelta64(round(days * DAY_US), "us")
             else:
-                # A call is missing when the customer left: the step that reads tickets says what that means.
+                # A call is missing when the customer left: the reader of tickets says what that means.
                 wrong[i] = bool(text) or (column.required and column.name != "called")
         except ValueError:
             wrong[i] = True

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,7 +62,7 @@ def _shape(geometry: object, number: int) -> shapely.Geometry | None:
         return None
     try:
         return shapely.from_geojson(json.dumps(geometry))
-    except (shapely.GEOSException, ValueError, TypeError) as error:
+    except (shapely.GEOSException, ValueError, TypeError, RecursionError) as error:
         place = f"feature {number}"
         raise UnreadableError(
             place, f"a broken geometry ({first_line(error)})", "a GeoJSON geometry"
@@ -73,8 +74,8 @@ def _crs_of(content: dict[str, Any]) -> pyproj.CRS | None:
     member = content.get("crs")
     if not member:
         return WGS84
-    name = member.get("properties", {}).get("name") if isinstance(member, dict) else None
-    return _parsed_crs(name)
+    about = member.get("properties") if isinstance(member, dict) else None
+    return _parsed_crs(about.get("name") if isinstance(about, dict) else None)
 
 
 def read_gpkg(path: Path, layer: str | None) -> TextTable:
@@ -88,7 +89,7 @@ def read_gpkg(path: Path, layer: str | None) -> TextTable:
     base = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
     try:
         return _read_gpkg_table(base, layer)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
         raise UnreadableError("", f"a broken GeoPackage ({first_line(error)})", "a GeoPackage") from None
     finally:
         base.close()
@@ -155,7 +156,10 @@ def read_shapefile(path: Path, encoding: str | None) -> TextTable:
         if not path.with_suffix(suffix).exists():
             raise UnreadableError("", f"no {path.stem}{suffix} beside it", "a Shapefile with all its parts")
     try:
-        meta, _, shapes, fields = pyogrio.raw.read(path, encoding="ISO-8859-1", datetime_as_string=True)
+        with warnings.catch_warnings():
+            # GDAL's remarks on a layer are not for our reader; what matters is checked below.
+            warnings.simplefilter("ignore")
+            meta, _, shapes, fields = pyogrio.raw.read(path, encoding="ISO-8859-1", datetime_as_string=True)
     except Exception as error:  # noqa: BLE001 - GDAL's errors have no common root here
         raise UnreadableError("", f"a broken Shapefile ({first_line(error)})", "a Shapefile") from None
     codec = encoding or _declared_codec(path)
@@ -192,6 +196,8 @@ def read_geoparquet(path: Path) -> TextTable:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
+        # Text that is not UTF-8 is refused here, not where it is first shown.
+        table.validate(full=True)
         meta = json.loads((table.schema.metadata or {}).get(b"geo", b"null"))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UnreadableError("", f"a broken Parquet file ({first_line(error)})", "a Parquet file") from None
@@ -199,9 +205,10 @@ def read_geoparquet(path: Path) -> TextTable:
     name = meta.get("primary_column") if isinstance(meta, dict) else None
     if name not in table.column_names:
         return text
-    about = meta["columns"].get(name, {})
-    if about.get("encoding") != "WKB":
-        raise UnreadableError("", f"geometry as {about.get('encoding')}", "geometry as WKB")
+    columns = meta.get("columns")
+    about = columns.get(name) if isinstance(columns, dict) else None
+    if not isinstance(about, dict) or about.get("encoding") != "WKB":
+        raise UnreadableError("", "geometry in another form", "geometry as WKB")
     try:
         shapes = shapely.from_wkb(np.asarray(table.column(name).to_pylist(), dtype=object))
     except (shapely.GEOSException, TypeError) as error:
@@ -226,7 +233,10 @@ def _located(frame: pd.DataFrame, shapes: np.ndarray, crs: pyproj.CRS | None) ->
         raise UnreadableError("", "no coordinate system", "one that is declared, such as EPSG:4326")
     numbers = np.arange(1, len(frame) + 1)
     if not any(crs.equals(same, ignore_axis_order=True) for same in SAME_AS_WGS84):
-        turn = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+        try:
+            turn = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
+        except pyproj.exceptions.ProjError:
+            raise UnreadableError("", f'the coordinate system "{crs.name}"', "one of the Earth") from None
         shapes = shapely.transform(shapes, lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])))
     return TextTable(frame, "feature", numbers, geometry=shapely.force_2d(shapes))
 

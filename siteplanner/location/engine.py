@@ -1,9 +1,11 @@
 """Maximise a sum of submodular terms under rules: start, local search, relaxation, exact cut loop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from siteplanner.location.errors import Infeasible, NoPlanInTime
@@ -15,10 +17,19 @@ from siteplanner.location.search import SwapSearch
 from siteplanner.location.solution import PROVED_GAP, relative_gap
 from siteplanner.location.terms import Term, sum_marginals, sum_values
 
-STALL_SHARE = 0.02
+STALL_SHARE = 0.01
 """The relaxation is left when a round closes less than this share of the gap (three times running)."""
 
 STALL_ROUNDS = 3
+
+SLICE = 0.25
+"""Share of the time left that one 0/1 program may take before its answer is used to cut again."""
+
+SLICE_S = 5.0
+"""Shortest such slice."""
+
+PARALLEL_PAIRS = 2_000_000
+"""Fewer demand-site pairs than this are worked on by one thread."""
 
 CLASH_S = 60.0
 """Longest search for the clashing constraints of an infeasible problem."""
@@ -95,7 +106,11 @@ def maximise(
     report
         Turns a value of the terms into the caller's objective (p-median counts costs).
     """
-    race = Race(effort, report)
+    with _threads_for(terms):
+        return _maximise(terms, rules, sites, effort, Race(effort, report))
+
+
+def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
     found = search.improve(start, race.deadline)
@@ -106,9 +121,23 @@ def maximise(
         master = Master(terms, rules, race.value, effort.seed)
         for point in (start, race.chosen):
             master.cut(point.astype(np.float64), 0.0)
-        _close_by_relaxation(master, race)
+        relaxed = _close_by_relaxation(master, race)
+        if not race.is_over() and relaxed is not None:
+            _round_off(relaxed, rules, race, search, effort)
         _close_by_branching(master, race, search, terms)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+
+@contextmanager
+def _threads_for(terms: list[Term]) -> Iterator[None]:
+    """Run small instances on one thread: waking the others costs more than their share of the work."""
+    before = numba.get_num_threads()
+    if sum(term.pairs.col_rows.size for term in terms) < PARALLEL_PAIRS:
+        numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def find_start(
@@ -130,20 +159,36 @@ def find_start(
     return chosen
 
 
-def _close_by_relaxation(master: Master, race: Race) -> None:
-    """Cut off fractional points until the relaxation stops moving."""
-    slow = 0
+def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
+    """Cut off fractional points until the relaxation stops moving; return the last of them."""
+    slow, point = 0, None
     while not race.is_over() and slow < STALL_ROUNDS:
         relaxed = master.relax(race.seconds_left())
         if relaxed is None:
-            return
+            break
+        point = relaxed.point
         race.iterations += 1
         before = race.bound - race.value
         race.tighten(relaxed.bound)
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
         if not master.cut(relaxed.point, _slack(race, master)):
-            return
+            break
+    return point
+
+
+def _round_off(point: Floats, rules: Rules, race: Race, search: SwapSearch, effort: Effort) -> None:
+    """Search from the feasible set nearest to a fractional point: another basin than that of the start."""
+    answer = solve_linear(rules, point, _slice(race, SLICE), effort.seed)
+    if answer.point is not None:
+        found = search.improve(answer.point > 0.5, race.deadline)  # noqa: PLR2004 - rounds a 0/1 value
+        race.iterations += found.steps
+        race.offer(found.chosen, found.value)
+
+
+def _slice(race: Race, share: float) -> float:
+    left = race.seconds_left()
+    return min(left, max(share * left, SLICE_S))
 
 
 def _slack(race: Race, master: Master) -> float:
@@ -154,19 +199,28 @@ def _slack(race: Race, master: Master) -> float:
 
 def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> None:
     """Solve the program with 0/1 sites, cut at its answer, repeat: ends at the optimum given time."""
-    exact = False
+    exact, share = False, SLICE
     while not race.is_over():
         gap = 0.0 if exact else 0.1 * relative_gap(race.value, race.bound)
-        answer = master.solve(race.seconds_left(), gap, None if exact else race.chosen)
+        answer = master.solve(_slice(race, share), gap, None if exact else race.chosen)
         race.iterations += 1
         race.tighten(answer.bound if answer.state != "infeasible" else race.value)
-        if answer.point is None:
+        if answer.state == "infeasible":
             return
-        added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, terms)  # noqa: PLR2004
-        if exact and not added:
-            return
-        # With nothing to cut off only the program's own gap is left: close it, without a start to lean on.
-        exact = not added
+        added = 0
+        if answer.point is not None:
+            added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, terms)  # noqa: PLR2004
+        if not added and answer.state == "solved":
+            if exact:
+                return
+            # Nothing to cut off, so only the program's own gap is left: close it, without a start to lean on.
+            exact = True
+        elif not added:
+            if share == 1.0:
+                return
+            share = 1.0  # a longer slice of the same program is the only way on
+        else:
+            exact, share = False, SLICE
 
 
 def _try_answer(chosen: Mask, master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> int:

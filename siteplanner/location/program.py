@@ -1,6 +1,7 @@
 """A thin, strict door to HiGHS: one thread, one seed, and no status taken on trust."""
 
 import math
+import threading
 import time
 from typing import NamedTuple
 
@@ -13,6 +14,10 @@ from siteplanner.location.rules import Rules
 
 SHORTEST_S = 0.05
 """HiGHS is never asked to stop in less: it would return before presolve."""
+
+
+WAIT_S = 0.1
+"""How often a waiting solve looks for Ctrl-C."""
 
 
 class Answer(NamedTuple):
@@ -112,9 +117,8 @@ class Program:
             self._is_whole = whole
 
     def _run(self, seconds: float) -> Answer:
-        limit = self._highs.getRunTime() + max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30
-        self._highs.setOptionValue("time_limit", limit)
-        self._highs.run()
+        self._highs.setOptionValue("time_limit", max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30)
+        _run_interruptibly(self._highs)
         state = self._highs.getModelStatus()
         kinds = highspy.HighsModelStatus
         if state in (kinds.kInfeasible, kinds.kUnboundedOrInfeasible):
@@ -157,6 +161,27 @@ class _QuietHighs(highspy.Highs):
     def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS' name
         self.setOptionValue("output_flag", False)
         super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
+def _run_interruptibly(highs: highspy.Highs) -> None:
+    """Run in a thread of its own, so that Ctrl-C reaches Python while HiGHS works, and stops HiGHS too."""
+    if threading.current_thread() is not threading.main_thread():
+        highs.run()
+        return
+    highs.HandleUserInterrupt = True
+    highs.startSolve()
+    try:
+        _wait_for(highs)
+    except BaseException:
+        highs.cancelSolve()  # type: ignore[no-untyped-call]
+        _wait_for(highs)
+        raise
+
+
+def _wait_for(highs: highspy.Highs) -> None:
+    """Wait for HiGHS itself: Python 3.11 takes a thread for finished once a join was interrupted."""
+    while not highs.wait(WAIT_S)[0]:
+        pass
 
 
 def _quiet_highs(seed: int) -> highspy.Highs:

@@ -131,12 +131,16 @@ def _state_groups(sites: SiteOptions, groups: sp.csr_array) -> Iterator[_Block]:
 
 
 def _state_budget(sites: SiteOptions, budget: float) -> _Block:
-    """Sum opening costs of new sites and closing costs of existing ones: ``close (1 - x)``."""
+    """Sum opening costs of new sites and closing costs ``close (1 - x)`` of existing ones.
+
+    Stated in units of the largest cost: the solver's tolerances are absolute.
+    """
     existing = np.zeros(sites.n_sites, dtype=np.bool_) if sites.existing is None else sites.existing
     nothing = np.zeros(sites.n_sites)
     opening = np.where(existing, 0.0, nothing if sites.open_cost is None else sites.open_cost)
     closing = np.where(existing, nothing if sites.close_cost is None else sites.close_cost, 0.0)
-    return _one_row("budget", opening - closing, -np.inf, budget - float(closing.sum()))
+    unit = max(float(opening.max(initial=0.0)), float(closing.max(initial=0.0))) or 1.0
+    return _one_row("budget", (opening - closing) / unit, -np.inf, (budget - float(closing.sum())) / unit)
 
 
 def _state_classes(sites: SiteOptions, city: Ints, level: Ints) -> Iterator[_Block]:

@@ -73,12 +73,16 @@ def gather_network(
 def place_matrix(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings) -> sp.csr_array:
     """Return the utilities of places, rows x places."""
     shape = (reach.cell_id.size, reach.n_places)
-    return sp.csr_array((utilities(reach, attractiveness, settings), reach.indices, reach.indptr), shape=shape)
+    return sp.csr_array(
+        (utilities(reach, attractiveness, settings), reach.indices, reach.indptr), shape=shape
+    )
 
 
 def minutes_matrix(reach: Reach) -> sp.csr_array:
     """Return the travel times of a reach, rows x places."""
-    return sp.csr_array((reach.minutes, reach.indices, reach.indptr), shape=(reach.cell_id.size, reach.n_places))
+    return sp.csr_array(
+        (reach.minutes, reach.indices, reach.indptr), shape=(reach.cell_id.size, reach.n_places)
+    )
 
 
 def near_matrix(minutes: sp.csr_array, cover_min: float) -> sp.csr_array:

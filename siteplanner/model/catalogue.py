@@ -13,9 +13,11 @@ from siteplanner.errors import Fault, InputError
 from siteplanner.tables import FORMATS, SETTLEMENTS
 
 NUMBERS = (
-    "area_m2", "counters", "smart_devices", "atms", "staff", "hours_per_week", "opex_wan", "capex_wan",
+    "area_m2", "counters", "smart_devices", "atms", "staff", "staff_min", "hours_per_week", "opex_wan",
+    "capex_wan",
 )  # fmt: skip
-WHOLE = ("counters", "smart_devices", "atms", "staff")
+WHOLE = ("counters", "smart_devices", "atms", "staff", "staff_min")
+OF_A_BRANCH = tuple(name for name in NUMBERS if name not in {"staff_min", "capex_wan"})
 FLAGS = ("full_service", "manual_cash")
 RENT_REFERENCE = "urban"
 """Settlement class at whose rent the running costs of the catalogue are stated."""
@@ -55,7 +57,11 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 
 def _format_faults(name: str, raw: dict[str, Any]) -> list[Fault]:
-    faults = [Fault(name, f"[{key}]", "", "an unknown section", "a format or rent") for key in raw if key not in (*FORMATS, "rent")]
+    faults = [
+        Fault(name, f"[{key}]", "", "an unknown section", "a format or rent")
+        for key in raw
+        if key not in (*FORMATS, "rent")
+    ]
     for kind in FORMATS:
         entry = raw.get(kind)
         if not isinstance(entry, dict):
@@ -105,9 +111,7 @@ def _frame(raw: dict[str, Any]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLAGS, "bool"))
 
 
-def running_cost(
-    catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series
-) -> pd.Series:
+def running_cost(catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series) -> pd.Series:
     """Return the running cost of formats at places, 10,000 CNY/year.
 
     The catalogue's cost holds the rent of an urban place; it is replaced by the rent of the place.
@@ -131,9 +135,12 @@ def equip(branches: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     """Fill what the branch table does not tell from the branch's format, as `tables.BRANCHES` says."""
     looks = catalogue.formats.loc[branches["format"]].set_axis(branches.index)
     filled = {
-        name: (branches[name].astype(float).fillna(looks[name].astype(float)) if name in branches else looks[name])
-        for name in NUMBERS
-        if name != "capex_wan"
+        name: (
+            branches[name].astype(float).fillna(looks[name].astype(float))
+            if name in branches
+            else looks[name]
+        )
+        for name in OF_A_BRANCH
     }
-    whole = {name: filled[name].round().astype("int64") for name in WHOLE}
+    whole = {name: filled[name].round().astype("int64") for name in WHOLE if name in filled}
     return branches.assign(**filled | whole)

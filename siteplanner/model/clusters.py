@@ -2,19 +2,24 @@
 
 from dataclasses import dataclass
 
-import highspy
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
 from siteplanner import tables
+from siteplanner.errors import EngineError
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.rules import distances_km, unit_vectors
 from siteplanner.scenario import ClusterSettings
 
 HEAD_KM = 100.0
 """Fewest heads first: one head fewer outweighs this many km between satellites and cores; no source."""
+
+MIP_GAP = 1e-4
+CORE_FORMAT_KM = 10.0
+"""A head that has the format of a core counts as this much nearer; no source."""
 
 NODE_LIMIT = 2_000
 """Nodes of the branch and bound of one group, so that the answer depends on no clock; no source."""
@@ -41,8 +46,9 @@ def group_branches(branches: pd.DataFrame, catalogue: Catalogue, settings: Clust
     """Join branches to clusters of one full-service core and its satellites.
 
     Every branch is a satellite of a core within reach in its prefecture, or a head; a head without satellites
-    is single. The fewest heads are sought, then the least distance: a capacitated facility location problem,
-    solved exactly for each group of branches that could share a core at all.
+    is single. The fewest heads are sought, then heads that have the format of a core and the least distance:
+    a capacitated facility location problem, solved exactly for each group of branches that could share a
+    core.
 
     Parameters
     ----------
@@ -51,13 +57,15 @@ def group_branches(branches: pd.DataFrame, catalogue: Catalogue, settings: Clust
     """
     ordered = branches.sort_index()
     km, allowed = _possible(ordered, catalogue, settings)
+    head_km = np.where(ordered["format"] == "core", HEAD_KM - CORE_FORMAT_KM, HEAD_KM)
     _, group = connected_components(sp.csr_array(allowed), directed=False)
     core = np.arange(len(ordered))
     gap = 0.0
     for name in np.unique(group):
         members = np.flatnonzero(group == name)
         if members.size > 1:
-            chosen, missing = _solve(km[np.ix_(members, members)], allowed[np.ix_(members, members)], settings)
+            square = np.ix_(members, members)
+            chosen, missing = _solve(km[square], allowed[square], head_km[members], settings.max_size)
             core[members] = members[chosen]
             gap = max(gap, missing)
     return Clusters(_tell(ordered, core, km), gap)
@@ -77,28 +85,33 @@ def _possible(
     return km, allowed
 
 
-def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tuple[np.ndarray, float]:
+def _solve(
+    km: np.ndarray, allowed: np.ndarray, head_km: np.ndarray, max_size: int
+) -> tuple[np.ndarray, float]:
     """Return the head of each branch of one group (itself for a head), and the relative gap."""
     n = km.shape[0]
     satellite, core = np.nonzero(allowed)
     n_pairs = satellite.size
     # Columns: one per possible pair, then one per head.
-    cost = np.concatenate((km[satellite, core], np.full(n, HEAD_KM)))
+    cost = np.concatenate((km[satellite, core], head_km))
     pair = np.arange(n_pairs)
     head = n_pairs + np.arange(n)
-    rows = [satellite, np.arange(n), n + core, n + np.arange(n), 2 * n + pair, 2 * n + pair]
-    columns = [pair, head, pair, head, pair, n_pairs + core]
-    most = settings.max_size - 1.0
-    data = [np.ones(n_pairs), np.ones(n), np.ones(n_pairs), np.full(n, -most), np.ones(n_pairs), -np.ones(n_pairs)]
-    shape = (2 * n + n_pairs, n_pairs + n)
+    ones, last = np.ones(n_pairs), 2 * n + n_pairs
+    rows = [satellite, np.arange(n), n + core, n + np.arange(n), 2 * n + pair, 2 * n + pair, np.full(n, last)]
+    columns = [pair, head, pair, head, pair, n_pairs + core, head]
+    most = max_size - 1.0
+    data = [ones, np.ones(n), ones, np.full(n, -most), ones, -ones, np.ones(n)]
+    shape = (last + 1, n_pairs + n)
     matrix = sp.csr_array(
         (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns))), shape=shape
     )
-    low = np.concatenate((np.ones(n), np.full(n + n_pairs, -np.inf)))
-    high = np.concatenate((np.ones(n), np.zeros(n + n_pairs)))
+    # The last row follows from the others for whole numbers; stated, it tightens the relaxation.
+    fewest = np.ceil(n / max_size)
+    low = np.concatenate((np.ones(n), np.full(n + n_pairs, -np.inf), [fewest]))
+    high = np.concatenate((np.ones(n), np.zeros(n + n_pairs), [np.inf]))
     value, gap = _run(matrix, cost, low, high)
     chosen = np.arange(n)
-    taken = value[:n_pairs] > 0.5
+    taken = np.round(value[:n_pairs]) > 0.0
     chosen[satellite[taken]] = core[taken]
     return chosen, gap
 
@@ -106,23 +119,16 @@ def _solve(km: np.ndarray, allowed: np.ndarray, settings: ClusterSettings) -> tu
 def _run(
     matrix: sp.csr_array, cost: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = cost.size, low.size
-    model.col_cost_ = cost
-    model.col_lower_, model.col_upper_ = np.zeros(cost.size), np.ones(cost.size)
-    model.row_lower_, model.row_upper_ = low, high
-    model.integrality_ = [highspy.HighsVarType.kInteger] * cost.size
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
-    model.a_matrix_.value_ = matrix.data
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)  # noqa: FBT003
-    solver.setOptionValue("threads", 1)
-    solver.setOptionValue("mip_max_nodes", NODE_LIMIT)
-    solver.passModel(model)
-    solver.run()
-    gap = float(solver.getInfo().mip_gap)
-    return np.array(solver.getSolution().col_value), gap
+    found = milp(
+        cost,
+        integrality=np.ones(cost.size, dtype=np.int64),
+        bounds=Bounds(0.0, 1.0),
+        constraints=LinearConstraint(matrix, low, high),
+        options={"node_limit": NODE_LIMIT, "mip_rel_gap": MIP_GAP},
+    )
+    if found.x is None:
+        raise EngineError(f"branches could not be grouped to clusters: {found.message}")
+    return np.asarray(found.x), float(found.mip_gap or 0.0)
 
 
 def _tell(branches: pd.DataFrame, core: np.ndarray, km: np.ndarray) -> pd.DataFrame:

@@ -106,7 +106,8 @@ def prepare_contest(evidence: Evidence, scenario: Scenario) -> Contest:
         pipeline=rows["pipeline_households"].to_numpy(dtype=float)
         * scenario.demand.household_size
         * head_wan
-        * market.level_deposits,
+        * market.level_deposits
+        * market.calibration[1],
         residents=rows["residents"].to_numpy(dtype=float),
         aged_60=rows["aged_60"].to_numpy(dtype=float),
         km_per_minute=1.0 / pace,

@@ -87,8 +87,8 @@ def estimate_demand(
         leisure=_band(present, "footfall_weekend_day"),
         **_developments_by_cell(grid, developments, epochs, settings[0]),
     )
-    cells = cells.assign(**_growth(grid, cells, epochs), **_volumes(cells, settings[0]))
-    return Demand(_settle(grid, cells, settings[1]), parts)
+    cells = _settle(grid, cells.assign(**_growth(grid, cells, epochs)), settings[1])
+    return Demand(cells.assign(**_volumes(cells, settings[0])), parts)
 
 
 def occupancy(years: np.ndarray, kind: np.ndarray, settings: DemandSettings) -> np.ndarray:
@@ -197,7 +197,7 @@ def _growth(grid: Grid, cells: pd.DataFrame, epochs: Epochs) -> dict[str, np.nda
 
 
 def _volumes(cells: pd.DataFrame, settings: DemandSettings) -> dict[str, np.ndarray]:
-    """Return visits and deposits; age moves visits between cells, not their total."""
+    """Return visits and deposits; age and income move them between cells, not their total."""
     people = cells["residents"].to_numpy() + cells["moved_in"].to_numpy()
     home = people + (settings.aged_60_factor - 1.0) * cells["aged_60"].to_numpy()
     layers = (
@@ -208,8 +208,16 @@ def _volumes(cells: pd.DataFrame, settings: DemandSettings) -> dict[str, np.ndar
     mixed = _mix(layers, people.sum())
     return {
         "visits_per_day": mixed * visits_per_person_day(settings),
-        "potential_wan": people * settings.deposits_per_person_cny / CNY_PER_WAN,
+        "potential_wan": _deposits(people, cells["settlement"], settings),
     }
+
+
+def _deposits(people: np.ndarray, settlement: "pd.Series[str]", settings: DemandSettings) -> np.ndarray:
+    """Return household deposits, 10,000 CNY: a head holds less where incomes are lower (D§3.1, eta = 1)."""
+    factor = {"town": settings.town_deposit_factor, "rural": settings.rural_deposit_factor}
+    weighed = people * settlement.astype(str).map(factor).fillna(1.0).to_numpy(dtype=float)
+    total = people.sum() * settings.deposits_per_person_cny / CNY_PER_WAN
+    return weighed * (total / weighed.sum()) if weighed.sum() > 0.0 else weighed
 
 
 def _mix(layers: tuple[tuple[float, np.ndarray], ...], total: float) -> np.ndarray:

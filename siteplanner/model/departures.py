@@ -35,7 +35,9 @@ def leave_today(contest: Contest, cover_min: float) -> tuple[np.ndarray, np.ndar
     return _weigh(contest, minutes, other, cover_min)
 
 
-def leave_for_good(contest: Contest, minutes_after: np.ndarray, cover_min: float) -> tuple[np.ndarray, np.ndarray]:
+def leave_for_good(
+    contest: Contest, minutes_after: np.ndarray, cover_min: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the same after a plan, given the minutes to the nearest own outlet of the plan by row."""
     minutes = contest.network.own_minutes
     beyond = contest.reach_km / contest.km_per_minute

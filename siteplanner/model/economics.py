@@ -66,7 +66,7 @@ def two_year_loss(
 def is_short(tier: np.ndarray, distance_km: np.ndarray, settings: EconomicsSettings) -> np.ndarray:
     """Tell which moves stay in the same market (D§7.2)."""
     limit = np.where(tier == "U", settings.short_move_u_km, settings.short_move_ct_km)
-    return distance_km <= limit
+    return np.asarray(distance_km <= limit)
 
 
 def _by_tier(tier: np.ndarray, kind: str, settings: EconomicsSettings) -> np.ndarray:
@@ -91,7 +91,7 @@ def occupancy_of_pipeline(horizon_years: int, settings: DemandSettings) -> np.nd
     years = np.arange(1, horizon_years + 1, dtype=float)
     rate, half = settings.occupancy_rate, settings.occupancy_half_years
     area = np.logaddexp(0.0, rate * (years - half)) - np.logaddexp(0.0, -rate * half)
-    return settings.occupancy_final * area / rate / horizon_years
+    return np.asarray(settings.occupancy_final * area / rate / horizon_years)
 
 
 def loss_by_year(horizon_years: int) -> np.ndarray:
@@ -173,5 +173,7 @@ def break_even_retention(money: Money, settings: EconomicsSettings) -> np.ndarra
 
 def deposits_of(branches: pd.DataFrame, predicted_wan: pd.Series) -> pd.Series:
     """Return deposits by branch: observed where given, else predicted, 10,000 CNY."""
-    observed = branches["deposits_wan"].astype(float) if "deposits_wan" in branches else predicted_wan * np.nan
+    observed = (
+        branches["deposits_wan"].astype(float) if "deposits_wan" in branches else predicted_wan * np.nan
+    )
     return observed.fillna(predicted_wan.reindex(branches.index)).astype(float)

@@ -55,7 +55,9 @@ def assign_formats(
     brought = origins["staff"].to_numpy(dtype=np.int64)
     staff = np.minimum(table["staff"].to_numpy(), brought)
     kind = pd.Series(kinds, index=sites.index, dtype="str")
-    destinations = table[["counters", "smart_devices", "atms", "area_m2", "hours_per_week", "capex_wan"]].assign(
+    destinations = table[
+        ["counters", "smart_devices", "atms", "area_m2", "hours_per_week", "capex_wan"]
+    ].assign(
         format=kind,
         staff=staff,
         staff_surplus=brought - staff,
@@ -82,7 +84,7 @@ def _choose(
     for at in range(len(moves)):
         local = origins["county_id"].iloc[at] == sites["county_id"].iloc[at]
         admissible = STAFFED if served[at] and local else STAFFED[1:]
-        manned = [kind for kind in admissible if table["staff"][kind] <= origins["staff"].iloc[at]]
+        manned = [kind for kind in admissible if table["staff_min"][kind] <= origins["staff"].iloc[at]]
         kind, reason = _smallest(manned or list(admissible[:1]), visits[at], capacity)
         kinds.append(kind)
         reasons.append(reason)
@@ -119,8 +121,8 @@ def predict_volumes(
     attractiveness
         Of the new place of each move, on the scale of the outlets.
     """
-    site_at = evidence.candidates.sites.index.get_indexer(moves["site_id"])
-    branch_at = evidence.branches.index.get_indexer(moves["branch_id"])
+    site_at = evidence.candidates.sites.index.get_indexer(pd.Index(moves["site_id"]))
+    branch_at = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
     stays = np.ones(len(evidence.branches))
     stays[branch_at] = 0.0
     new = contest.sites[:, site_at] * attractiveness[None, :]
@@ -138,7 +140,9 @@ def _branches_after(
     there = destinations.set_axis(moves["branch_id"].to_numpy())
     moved = branches.index.isin(moves["branch_id"])
     after = branches.assign(moved=moved)
-    place = [name for name in ("lon", "lat", "county_id", "prefecture", "township_id", "tier") if name in branches]
+    place = [
+        name for name in ("lon", "lat", "county_id", "prefecture", "township_id", "tier") if name in branches
+    ]
     thing = [
         "format", "counters", "smart_devices", "atms", "staff", "area_m2", "hours_per_week", "opex_wan",
         "visits_per_day", "deposits_wan",
@@ -152,5 +156,3 @@ def _branches_after(
         if name in after:
             after = after.assign(**{name: after[name].mask(moved, value)})
     return after
-
-

@@ -11,6 +11,7 @@ from siteplanner.model.capture import Network, gather_network
 from siteplanner.model.contest import Contest, Evidence, rate_branches
 from siteplanner.model.departures import leave_for_good, rivals_at_door
 from siteplanner.model.economics import (
+    DEPENDENCE_RANGE,
     Departure,
     Money,
     break_even_retention,
@@ -22,7 +23,6 @@ from siteplanner.model.economics import (
     payback_years,
     ramp_by_year,
     two_year_loss,
-    DEPENDENCE_RANGE,
 )
 from siteplanner.model.formats import Formats
 from siteplanner.model.market import Market, share_market
@@ -108,12 +108,10 @@ def _move_ledger(
     evidence: Evidence, contest: Contest, plans: Plans, after: Network, scenario: Scenario
 ) -> pd.DataFrame:
     moves = plans.relocation.moves
-    at = evidence.branches.index.get_indexer(moves["branch_id"])
-    effects = trace_effects(
-        contest, after, at, scenario.access.cover_min, scenario.economics.inertia
-    )
+    at = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
+    effects = trace_effects(contest, after, at, scenario.access.cover_min, scenario.economics.inertia)
     departure = _departures(evidence, contest, after, moves, scenario)
-    money, frame = _money(evidence, contest, plans, effects, departure, scenario)
+    money, frame = _money(evidence, plans, effects, departure, scenario)
     flows = cash_flows(money, scenario.economics)
     margin = scenario.economics.spread + scenario.economics.fee_share
     lost = money.held * money.loss
@@ -135,7 +133,7 @@ def _departures(
     evidence: Evidence, contest: Contest, after: Network, moves: pd.DataFrame, scenario: Scenario
 ) -> Departure:
     origins = evidence.branches.loc[moves["branch_id"]]
-    at = evidence.branches.index.get_indexer(moves["branch_id"])
+    at = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
     extra_km, is_last = leave_for_good(contest, nearest(after), scenario.access.cover_min)
     tier = origins["tier"].to_numpy()
     return Departure(
@@ -159,7 +157,6 @@ def nearest(network: Network) -> np.ndarray:
 
 def _money(
     evidence: Evidence,
-    contest: Contest,
     plans: Plans,
     effects: MoveEffects,
     departure: Departure,
@@ -216,7 +213,9 @@ def _reasons(scores: Scores, moves: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the criteria with the most points of both scores, strongest first, as label keys."""
     release = scores.release.loc[moves["branch_id"], [f"part_{part}" for part in tables.RELEASE_PARTS]]
     attract = scores.attract.loc[moves["site_id"], [f"part_{part}" for part in tables.ATTRACT_PARTS]]
-    keys = [f"release_{part}" for part in tables.RELEASE_PARTS] + [f"attract_{part}" for part in tables.ATTRACT_PARTS]
+    keys = [f"release_{part}" for part in tables.RELEASE_PARTS] + [
+        f"attract_{part}" for part in tables.ATTRACT_PARTS
+    ]
     points = np.column_stack((release.to_numpy(), attract.to_numpy()))
     order = np.argsort(-points, axis=1, kind="stable")[:, :N_REASONS]
     names = np.array(keys, dtype=object)

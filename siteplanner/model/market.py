@@ -1,18 +1,19 @@
 """Whom each outlet wins: Huff shares over all banks with an outside option."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numba import njit
+from scipy.optimize import brentq
 
 from siteplanner import tables
-from siteplanner.model.access import Access, Reach, by_settlement
+from siteplanner.model.access import Access, Reach, by_settlement, nearest_minutes
 from siteplanner.model.demand import Demand
 from siteplanner.scenario import AccessSettings, MarketSettings
 
-# The outside option is worth an average outlet at this distance times `outside_weight` (D§4).
-OUTSIDE_KM = 1.0
+# A bank within this straight distance is near (D§4: the outside share is set where a bank is within 1 km).
+NEAR_KM = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +30,8 @@ class Market:
         and the demand of cells are not.
     level_deposits
         The same for deposits.
+    calibration
+        Levels of visits and deposits that `calibrate` has put into the demand; both 1 before.
     """
 
     cells: pd.DataFrame
@@ -36,6 +39,7 @@ class Market:
     outside: np.ndarray
     level: float
     level_deposits: float
+    calibration: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         tables.check(self.cells, tables.MARKET_CELLS)
@@ -49,11 +53,45 @@ def utilities(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings
 
 
 def outside_utility(
-    demand: Demand, reach: Reach, access: AccessSettings, settings: MarketSettings
+    demand: Demand, reach: Reach, utility: np.ndarray, access: AccessSettings, settings: MarketSettings
 ) -> np.ndarray:
-    """Return U0 = u f(1 km) by row of the reach, 1 km in minutes of the cell's settlement class (D§4)."""
-    pace, _ = by_settlement(demand.cells["settlement"].loc[reach.cell_id], access)
-    return np.asarray(settings.outside_weight * np.exp(-settings.decay_per_min * pace * OUTSIDE_KM))
+    """Return the utility of the outside option by row of the reach (D§4).
+
+    One value for each settlement class, such that the outside option wins `outside_share` of the visits of
+    those cells that have a bank within `NEAR_KM`; it wins more where none is near. A class without such a
+    cell takes the value that leaves that share beside one average outlet at that distance.
+
+    Parameters
+    ----------
+    utility
+        Of every pair of the reach.
+    """
+    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
+    pace, _ = by_settlement(rows["settlement"], access)
+    row_of_pair = np.repeat(np.arange(len(rows)), np.diff(reach.indptr))
+    total = np.bincount(row_of_pair, utility, len(rows))
+    near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
+    odds = settings.outside_share / (1.0 - settings.outside_share)
+    outside = odds * np.exp(-settings.decay_per_min * pace * NEAR_KM)
+    for kind in np.unique(rows["settlement"]):
+        mine = (rows["settlement"] == kind).to_numpy()
+        visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]
+        if visits.sum() > 0.0 and settings.outside_share > 0.0:
+            outside[mine] = _balance(total[mine & near], visits, settings.outside_share)
+    return outside
+
+
+def _balance(total: np.ndarray, visits: np.ndarray, share: float) -> float:
+    """Return the U0 that wins `share` of the visits against the total utilities of all banks."""
+
+    def excess(log_u0: float) -> float:
+        won = np.exp(log_u0) / (np.exp(log_u0) + total)
+        return float(np.average(won, weights=visits)) - share
+
+    odds = np.log(share / (1.0 - share))
+    # The answer lies between those for the least and the greatest total; one to spare against rounding.
+    low, high = odds + np.log(total.min()) - 1.0, odds + np.log(total.max()) + 1.0
+    return float(np.exp(brentq(excess, low, high, xtol=1e-12)))
 
 
 def share_market(
@@ -71,12 +109,16 @@ def share_market(
     branches
         Own branches with their observed ``visits_per_day`` and ``deposits_wan``, where known.
     baseline
-        The market of today when this is the network after a plan: its level and its branches' performance are
-        kept, because observed volumes belong to the places of today.
+        The market of today when this is the network after a plan: its outside option, level and branches'
+        performance are kept, because what was observed belongs to the places of today.
     """
     reach = access.reach
-    outside = outside_utility(demand, reach, settings[1], settings[0])
     utility = utilities(reach, access.outlets["attractiveness"].to_numpy(), settings[0])
+    outside = (
+        outside_utility(demand, reach, utility, settings[1], settings[0])
+        if baseline is None
+        else baseline.outside
+    )
     rows = demand.cells.loc[reach.cell_id, ["visits_per_day", "potential_wan"]].to_numpy(dtype=float)
     own = access.outlets["own"].to_numpy(dtype=bool)
     shares, volumes = share_pairs((reach.indptr, reach.indices, utility), outside, rows, own)
@@ -97,7 +139,23 @@ def share_market(
     outlets = predicted.assign(overlap=volumes[:, 2], performance=performance).mask(
         np.outer(~own, [False, False, True, True])
     )
-    return Market(_shares_by_cell(demand, reach, shares), outlets, outside, level, level_deposits)
+    calibration = (1.0, 1.0) if baseline is None else baseline.calibration
+    cells = _shares_by_cell(demand, reach, shares)
+    return Market(cells, outlets, outside, level, level_deposits, calibration)
+
+
+def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
+    """State the demand in observed visits and deposits: the rung of the calibration ladder without origins (D§4).
+
+    Shares do not change. Cells' volumes are multiplied by the market's levels, which then are 1, so that unmet
+    demand, gains and observed volumes are of one measure.
+    """
+    cells = demand.cells.assign(
+        visits_per_day=demand.cells["visits_per_day"] * market.level,
+        potential_wan=demand.cells["potential_wan"] * market.level_deposits,
+    )
+    levels = (market.level, market.level_deposits)
+    return replace(demand, cells=cells), replace(market, level=1.0, level_deposits=1.0, calibration=levels)
 
 
 def share_pairs(

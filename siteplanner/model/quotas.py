@@ -95,14 +95,17 @@ def _describe_counties(
     settings: DemandSettings,
 ) -> pd.DataFrame:
     """Return the indicators of D§6.1 by county; growth counts people gained, moved in and still to come."""
-    index, parts = counties.index, demand.parts
+    index = counties.index
+    # Sums in one order are equal to the last bit, whatever the order of the rows.
+    parts = demand.parts.sort_values(["cell_id", "county_id"], kind="stable")
+    cells = demand.cells.sort_index()
     people = parts.groupby("county_id")[["residents", "residents_earlier"]].sum()
     people = people.reindex(index, fill_value=0.0)
     own = outlets.loc[outlets["own"].to_numpy(dtype=bool)]
     all_banks = outlets.groupby("county_id").size().reindex(index, fill_value=0)
-    coming = sum_by_county(demand.cells["pipeline_households"], grid, parts, index)
+    coming = sum_by_county(cells["pipeline_households"], grid, parts, index)
     coming = coming * settings.household_size * settings.occupancy_final
-    moved_in = sum_by_county(demand.cells["moved_in"], grid, parts, index)
+    moved_in = sum_by_county(cells["moved_in"], grid, parts, index)
     gained = people["residents"] - people["residents_earlier"] + moved_in + coming
     residents = people["residents"]
     return pd.DataFrame(
@@ -113,7 +116,7 @@ def _describe_counties(
             "outlets_all_banks": all_banks,
             "residents": residents,
             "outlets_per_10k": (all_banks * _PER_10K / residents.where(residents > 0)).fillna(0.0),
-            "potential_wan": sum_by_county(demand.cells["potential_wan"], grid, parts, index),
+            "potential_wan": sum_by_county(cells["potential_wan"], grid, parts, index),
             "growth": gained.clip(lower=0.0),
         },
         index=index,

@@ -89,4 +89,4 @@ def _spent_or_less(ground: Ground, network: np.ndarray) -> tuple[str, str]:
 
 def _best(score: np.ndarray, among: np.ndarray, most: int) -> list[int]:
     order = np.lexsort((among, -score[among]))
-    return among[order][:most].tolist()
+    return [int(at) for at in among[order][:most]]

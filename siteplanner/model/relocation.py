@@ -1,6 +1,6 @@
 """The decision: which branches move where, in which order, with a bound."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def relocate(
     rule; its bound is valid for every such set, whatever stopped the solver. NoLegalPlanError names the
     rules when no set exists.
     """
-    worth = state_worth(evidence, contest, scenario)
+    worth = state_worth(evidence, contest, scores, scenario)
     n_branches = ground.branch_ids.size
     solution = _solve(worth, ground, scores, scenario.relocation)
     closed = np.flatnonzero(~solution.open[:n_branches])
@@ -97,14 +97,16 @@ def _solve(worth: Worth, ground: Ground, scores: Scores, settings: RelocationSet
     existing = np.arange(n_places) < n_branches
     veto = np.concatenate((scores.release["veto"].to_numpy(), scores.attract["veto"].to_numpy())) != ""
     groups, fewest, most = _groups(ground)
+    cover, bonus, shift = _as_coverage(worth)
+    before = value_of(worth, existing)
     try:
-        return max_capture(
+        solution = max_capture(
             worth.utility,
             worth.weight,
             worth.rest,
             n_branches,
-            bonus_cover=worth.cover,
-            bonus_weight=worth.bonus,
+            bonus_cover=cover,
+            bonus_weight=bonus,
             existing=existing,
             max_moves=settings.max_moves,
             locked_open=existing & veto,
@@ -114,7 +116,7 @@ def _solve(worth: Worth, ground: Ground, scores: Scores, settings: RelocationSet
             group_max=most,
             conflicts=_conflicts(ground),
             move_classes=(ground.prefecture, ground.level),
-            gap=settings.gap,
+            gap=settings.gap * before / (before + shift) if before > 0.0 else settings.gap,
             time_limit=settings.time_limit_s,
             seed=settings.seed,
         )
@@ -125,6 +127,21 @@ def _solve(worth: Worth, ground: Ground, scores: Scores, settings: RelocationSet
         raise EngineError(
             f"no legal plan was found within {settings.time_limit_s:g} s; raise relocation.time_limit_s"
         ) from error
+    return replace(solution, objective=solution.objective - shift, bound=solution.bound - shift)
+
+
+def _as_coverage(worth: Worth) -> tuple[sp.csr_array, np.ndarray, float]:
+    """Write the worth of switching places as rows that only one place covers.
+
+    Closing branch j is worth p: ``p (1 - x)``, or ``p - p x``. Weights must not be negative, so every place
+    gets the largest p on top. With the number of open places fixed, all this adds the same ``shift`` to the
+    value of every plan and changes none.
+    """
+    closing, opening = worth.place[: worth.n_branches], worth.place[worth.n_branches :]
+    lift = float(closing.max(initial=0.0))
+    rows = sp.vstack((worth.cover, sp.eye_array(worth.place.size, format="csr")), format="csr")
+    bonus = np.concatenate((worth.bonus, lift - closing, lift + opening))
+    return sp.csr_array(rows), bonus, lift * worth.n_branches - float(closing.sum())
 
 
 def _groups(ground: Ground) -> tuple[sp.csr_array, np.ndarray, np.ndarray]:

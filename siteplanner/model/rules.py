@@ -148,7 +148,7 @@ def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 def distances_km(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return great-circle distances between two sets of unit vectors, km, from their chords."""
     square = ((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=2)
-    return 2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(square).clip(max=2.0) / 2.0)
+    return np.asarray(2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(square).clip(max=2.0) / 2.0))
 
 
 def too_close(ground: Ground, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -157,7 +157,7 @@ def too_close(ground: Ground, left: np.ndarray, right: np.ndarray) -> np.ndarray
     Where two settlement classes meet, the smaller spacing holds: the denser side sets the measure.
     """
     needed = np.minimum(ground.spacing_km[left][:, None], ground.spacing_km[right][None, :])
-    return distances_km(ground.unit[left], ground.unit[right]) < needed
+    return np.asarray(distances_km(ground.unit[left], ground.unit[right]) < needed)
 
 
 def is_legal(ground: Ground, branch: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -165,7 +165,7 @@ def is_legal(ground: Ground, branch: np.ndarray, place: np.ndarray) -> np.ndarra
     same_prefecture = ground.prefecture[branch][:, None] == ground.prefecture[place][None, :]
     not_upward = ground.level[branch][:, None] >= ground.level[place][None, :]
     same_county = ground.county[branch][:, None] == ground.county[place][None, :]
-    return same_prefecture & not_upward & (same_county | ~ground.local[branch][:, None])
+    return np.asarray(same_prefecture & not_upward & (same_county | ~ground.local[branch][:, None]))
 
 
 def branch_vetoes(ground: Ground) -> np.ndarray:
@@ -193,20 +193,24 @@ def _counts(values: np.ndarray, size: int) -> np.ndarray:
     return np.bincount(values[values != NO_ID], minlength=size)
 
 
+def _pick(ids: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return np.asarray(ids[where])
+
+
 def _moved(ground: Ground, network: Place) -> np.ndarray:
     return np.flatnonzero(network != ground.today)
 
 
 def _other_prefecture(ground: Ground, network: Place) -> np.ndarray:
-    return ground.branch_ids[ground.prefecture[network] != ground.prefecture[ground.today]]
+    return _pick(ground.branch_ids, ground.prefecture[network] != ground.prefecture[ground.today])
 
 
 def _upward(ground: Ground, network: Place) -> np.ndarray:
-    return ground.branch_ids[ground.level[network] > ground.level[ground.today]]
+    return _pick(ground.branch_ids, ground.level[network] > ground.level[ground.today])
 
 
 def _left_county(ground: Ground, network: Place) -> np.ndarray:
-    return ground.branch_ids[ground.local & (ground.county[network] != ground.county[ground.today])]
+    return _pick(ground.branch_ids, ground.local & (ground.county[network] != ground.county[ground.today]))
 
 
 def _empty_townships(ground: Ground, network: Place) -> np.ndarray:
@@ -214,47 +218,47 @@ def _empty_townships(ground: Ground, network: Place) -> np.ndarray:
         return ground.townships[:0]
     before = _counts(ground.township[ground.today], ground.townships.size)
     after = _counts(ground.township[network], ground.townships.size)
-    return ground.townships[(before > 0) & (after == 0) & (ground.rivals == 0)]
+    return _pick(ground.townships, (before > 0) & (after == 0) & (ground.rivals == 0))
 
 
 def _empty_counties(ground: Ground, network: Place) -> np.ndarray:
     if not ground.keep_county:
         return ground.counties[:0]
     before = _counts(ground.county[ground.today], ground.counties.size)
-    return ground.counties[(before > 0) & (_counts(ground.county[network], ground.counties.size) == 0)]
+    return _pick(ground.counties, (before > 0) & (_counts(ground.county[network], ground.counties.size) == 0))
 
 
 def _protected(ground: Ground, network: Place) -> np.ndarray:
-    return ground.branch_ids[ground.fixed & (network != ground.today)]
+    return _pick(ground.branch_ids, ground.fixed & (network != ground.today))
 
 
 def _crowded(ground: Ground, network: Place) -> np.ndarray:
     moved = _moved(ground, network)
     close = too_close(ground, network[moved], network)
     close[np.arange(moved.size), moved] = False
-    return ground.branch_ids[moved[close.any(axis=1)]]
+    return _pick(ground.branch_ids, moved[close.any(axis=1)])
 
 
 def _below_floor(ground: Ground, network: Place) -> np.ndarray:
     before = _counts(ground.county[ground.today], ground.counties.size)
     after = _counts(ground.county[network], ground.counties.size)
-    return ground.counties[after < np.minimum(ground.floor, before)]
+    return _pick(ground.counties, after < np.minimum(ground.floor, before))
 
 
 def _above_cap(ground: Ground, network: Place) -> np.ndarray:
     before = _counts(ground.county[ground.today], ground.counties.size)
     after = _counts(ground.county[network], ground.counties.size)
-    return ground.counties[after > np.maximum(ground.cap, before)]
+    return _pick(ground.counties, after > np.maximum(ground.cap, before))
 
 
 def _shared_places(ground: Ground, network: Place) -> np.ndarray:
     used = np.bincount(network, minlength=ground.unit.shape[0])
-    return ground.branch_ids[used[network] > 1]
+    return _pick(ground.branch_ids, used[network] > 1)
 
 
 def _too_many(ground: Ground, network: Place) -> np.ndarray:
     moved = _moved(ground, network)
-    return ground.branch_ids[moved[ground.max_moves :]]
+    return _pick(ground.branch_ids, moved[ground.max_moves :])
 
 
 RULES = (

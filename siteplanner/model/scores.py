@@ -22,12 +22,16 @@ NEUTRAL = 0.5
 
 RELEASE_SIGN = {"overlap": 1, "surplus": 1, "performance": -1, "retention": 1, "trend": -1, "cost": 1}
 ATTRACT_SIGN = {
-    "gap": 1, "growth": 1, "potential": 1, "rivals": -1, "access": 1, "cost": -1, "inclusive": 1, "synergy": 1,
+    "gap": 1, "growth": 1, "potential": 1, "rivals": -1, "access": 1, "cost": -1,
+    "inclusive": 1, "synergy": 1,
 }  # fmt: skip
 """Direction of each criterion (D§8.1)."""
 
 DESTINATION_FORMAT = "light"
 """Format assumed at a site until formats are assigned: relocation is a downsizing (D§7.3)."""
+
+PROTECTED_ZONE = "dense_productive"
+"""Zone class whose branches are to be protected rather than released (D§6.3)."""
 
 RENT_SHARE = 0.3
 """Share of the running cost that a lease binds; no source."""
@@ -57,13 +61,19 @@ def score_places(evidence: Evidence, contest: Contest, ground: Ground, scenario:
     release = _weigh_parts(
         _release_values(evidence, contest, scenario),
         evidence.branches["tier"],
-        {part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}") for part in tables.RELEASE_PARTS},
+        {
+            part: RELEASE_SIGN[part] * getattr(scenario.scores, f"release_{part}")
+            for part in tables.RELEASE_PARTS
+        },
     )
     sites = evidence.candidates.sites
     attract = _weigh_parts(
         _attract_values(evidence, contest, scenario),
         sites["tier"],
-        {part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}") for part in tables.ATTRACT_PARTS},
+        {
+            part: ATTRACT_SIGN[part] * getattr(scenario.scores, f"attract_{part}")
+            for part in tables.ATTRACT_PARTS
+        },
     )
     branch_veto = branch_vetoes(ground)
     return Scores(
@@ -115,7 +125,7 @@ def _release_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     )
     values = {
         "overlap": outlets["overlap"].to_numpy(dtype=float),
-        "surplus": zones["surplus_z"].to_numpy(dtype=float),
+        "surplus": _surplus(evidence, zones),
         "performance": outlets["performance"].to_numpy(dtype=float),
         "retention": 1.0 - two_year_loss(departure, scenario.economics),
         "trend": growth.to_numpy(dtype=float),
@@ -125,13 +135,24 @@ def _release_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
     return pd.DataFrame(values, index=branches.index).fillna(neutral)
 
 
+def _surplus(evidence: Evidence, zone_cells: pd.DataFrame) -> np.ndarray:
+    """Return the Gi* of own supply against demand; a productive core has no surplus (D§6.3: protect)."""
+    surplus = zone_cells["surplus_z"].to_numpy(dtype=float)
+    kind = zone_cells["zone_id"].map(evidence.zones.zones["zone_class"]).to_numpy()
+    return np.where(kind == PROTECTED_ZONE, np.minimum(surplus, 0.0), surplus)
+
+
 def _avoidable_cost(branches: pd.DataFrame, visits_per_day: pd.Series, scenario: Scenario) -> np.ndarray:
     """Return the running cost per visit that a move avoids, CNY.
 
     A lease that still runs binds its share of the cost for the part of the horizon that it covers.
     """
     start = pd.Timestamp(year=scenario.demand.plan_year, month=1, day=1)
-    lease = pd.to_datetime(branches["lease_end"]) if "lease_end" in branches else pd.Series(pd.NaT, branches.index)
+    lease = (
+        pd.to_datetime(branches["lease_end"])
+        if "lease_end" in branches
+        else pd.Series(pd.NaT, branches.index)
+    )
     left_years = ((lease - start).dt.days / DAYS_PER_YEAR).fillna(0.0)
     bound = (left_years / scenario.demand.horizon_years).clip(0.0, 1.0)
     cost = branches["opex_wan"].astype(float) * CNY_PER_WAN * (1.0 - RENT_SHARE * bound)
@@ -171,14 +192,18 @@ def site_cost(sites: pd.DataFrame, catalogue: Catalogue, kinds: pd.Series) -> pd
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:
     """Tell which rows lie in an inclusive county or without any bank within reach (D§6.3)."""
-    uncovered = evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
+    uncovered = (
+        evidence.access.cells["minutes_any"].loc[contest.cell_id].to_numpy() > scenario.access.cover_min
+    )
     return inclusive_rows(evidence, contest) | uncovered
 
 
 def inclusive_rows(evidence: Evidence, contest: Contest) -> np.ndarray:
     """Tell which rows lie in an inclusive county."""
     counties = evidence.counties
-    listed = counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
+    listed = (
+        counties.index[counties["inclusive"].astype(bool)] if "inclusive" in counties else counties.index[:0]
+    )
     return evidence.grid.cells["county_id"].loc[contest.cell_id].isin(listed).to_numpy()
 
 
@@ -203,11 +228,11 @@ def nearest_km(points: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Return the distance from each point to the nearest of the others, km."""
     left = unit_vectors(points["lon"].to_numpy(), points["lat"].to_numpy())
     right = unit_vectors(others["lon"].to_numpy(), others["lat"].to_numpy())
-    return distances_km(left, right).min(axis=1)
+    return np.asarray(distances_km(left, right).min(axis=1))
 
 
 def _site_vetoes(ground: Ground, branch_veto: np.ndarray) -> np.ndarray:
-    """Return the rule that forbids a branch at each site: none may legally come, or one that stays is too near."""
+    """Return the rule that forbids each site: no branch may legally come, or one that stays is too near."""
     n_branches = ground.branch_ids.size
     places = np.arange(n_branches, ground.unit.shape[0])
     free = np.flatnonzero(branch_veto == "")

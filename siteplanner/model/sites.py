@@ -134,9 +134,7 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
         return np.zeros(len(residents))
     people = _sum_near(present / present.sum(), grid, SURROUNDINGS_M)
     homes = _sum_near(residents / residents.sum(), grid, SURROUNDINGS_M)
-    # Running totals leave rounding errors where nobody lives: less than a millionth of a mean cell is nobody.
-    somebody = homes > 1e-6 / len(residents)
-    return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=somebody))
+    return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=homes > 0))
 
 
 def _take_sites(sites: pd.DataFrame, grid: Grid) -> pd.DataFrame:
@@ -254,8 +252,15 @@ def _place(found: pd.DataFrame, ground: _Ground, places: Places, tier_when_unkno
         km = great_circle_km(lon, lat, seats["lon"].to_numpy()[near], seats["lat"].to_numpy()[near])
         seat[here] = near[km.argmin(axis=1)]
     ids = np.append(seats.index.to_numpy(dtype=object), "")
+    names = np.append(seats["name"].to_numpy(dtype=object), "")[seat]
+    of_county = places.counties["name"].reindex(county).to_numpy(dtype=object)
+    # A zone that is a whole county gives its spots no more than the county's name: the seat tells them apart.
+    bare = (found["name"].to_numpy(dtype=object) == of_county) & (found["origin"] == "zone").to_numpy()
     tiers = np.append(seats["tier"].fillna("").to_numpy(dtype=object), "")
     return found.assign(
+        name=np.where(
+            bare, [f"{a} {b}".strip() for a, b in zip(of_county, names, strict=True)], found["name"]
+        ),
         county_id=county,
         prefecture=places.counties["prefecture"].reindex(county).to_numpy(),
         township_id=ids[seat],

@@ -116,10 +116,8 @@ def _close(
     return np.array([lost.sum(), (visits - lost).sum(), kept.sum() / total if total > 0.0 else 1.0])
 
 
-def _cover(
-    people: np.ndarray, near: np.ndarray, old: sp.csc_array, new: sp.csc_array
-) -> tuple[float, float]:
-    """Count a place in and another out in place; return people brought within reach and people who leave it."""
+def _cover(people: np.ndarray, near: np.ndarray, old: sp.csc_array, new: sp.csc_array) -> tuple[float, float]:
+    """Count a place in and another out, in place; return people brought within reach and people who leave."""
     gained = people[new.indices][near[new.indices] == 0].sum()
     near[new.indices] += 1
     near[old.indices] -= 1

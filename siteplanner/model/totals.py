@@ -15,7 +15,7 @@ EPSILON = -1.0
 """Aversion to inequality of the Kolm-Pollak measure; negative because minutes are a burden (D§11)."""
 
 FAR_MINUTES = 120.0
-"""Stands for no own outlet within reach in means and inequality of minutes, so that they stay finite; no source."""
+"""Stands for no own outlet within reach, so that means and inequality stay finite; no source."""
 
 Run = tuple[Access, Market]
 Runs = tuple[Run, Run]
@@ -26,21 +26,19 @@ def network_totals(
 ) -> pd.DataFrame:
     """Return `tables.KPIS`: the network as it is today and after the plan, in the plan year's demand."""
     branches = (evidence.branches, formats.branches_after)
+    kappa = _aversion(evidence, runs[0][0])
     columns = [
         _coverage(evidence, access, scenario)
+        | _equity(evidence, access, kappa)
         | _volumes(access, market)
         | _places(evidence, run_branches, access)
         for (access, market), run_branches in zip(runs, branches, strict=True)
     ]
-    kappa = _aversion(evidence, runs[0][0])
-    for column, (access, _) in zip(columns, runs, strict=True):
-        column |= _equity(evidence, access, kappa)
     rows = {name: (columns[0][name], columns[1][name], UNITS[name]) for name in UNITS if name in columns[0]}
-    rows |= {
-        name: (0.0, float(moves[source].sum()), UNITS[name])
-        for name, source in SUMS.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "unit"]).rename_axis("kpi")
+    rows |= {name: (0.0, float(moves[source].sum()), UNITS[name]) for name, source in SUMS.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["before", "after", "unit"]).rename_axis(
+        "kpi"
+    )
 
 
 SUMS = {

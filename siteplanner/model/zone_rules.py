@@ -88,9 +88,13 @@ def unmet_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) ->
 
 
 def surplus_visits(supply: np.ndarray, visits: np.ndarray, typical: np.ndarray) -> np.ndarray:
-    """Return the gap's mirror, visits max(0, S / S* - 1): own supply beyond the typical, in visits."""
-    ratio = np.divide(supply, typical, out=np.zeros(supply.shape), where=typical > 0)
-    return np.asarray(visits * np.maximum(ratio - 1.0, 0.0))
+    """Return the gap's mirror, visits (1 - min(1, S* / S)): the share of own supply beyond the typical.
+
+    Bounded like the gap: plain excess S / S* - 1 has so long a tail that a few cells beside lone branches
+    would hide every crowded centre from Gi*.
+    """
+    ratio = np.divide(typical, supply, out=np.ones(supply.shape), where=(supply > 0) & (typical > 0))
+    return np.asarray(visits * (1.0 - np.minimum(ratio, 1.0)))
 
 
 def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: Bands) -> np.ndarray:
@@ -160,7 +164,7 @@ def measure_cells(
     bands = make_bands(grid, demand, settings)
     gap_z = _score_cluster(gap, cells, grid, bands)
     surplus_z = _score_cluster(surplus_visits(supply, visits, typical), cells, grid, bands)
-    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)]
+    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
     volume = market.outlets.reindex(own.index)
     won = volume["visits_per_day"].to_numpy(dtype=float)
     shared = won * volume["overlap"].to_numpy(dtype=float)

@@ -104,18 +104,25 @@ def _form_parts(
     laid = _lay(rules.classify_cells(cells, counties, settings), grid)
     kind = smooth_kinds(laid, _lay(county, grid), n_kinds)[rows, cols]
     part = join_cells(_lay(county * n_kinds + kind, grid))[rows, cols]
-    sums = cells[["residents", "own_inside"]].groupby(part).transform("sum")
-    least = {rules.BLANK: settings.min_residents, rules.INFLOW: settings.min_residents}
     listed = cells["county_id"].map(counties["inclusive"]).to_numpy(dtype=bool)
-    small = (kind == rules.DENSE) & (sums["own_inside"].to_numpy() < rules.DENSE_MIN_OUTLETS)
-    small |= (kind == rules.INCLUSIVE) & ~listed & (sums["residents"].to_numpy() < INCLUSIVE_MIN_RESIDENTS)
-    for which, residents in least.items():
-        small |= (kind == which) & (sums["residents"].to_numpy() < residents)
+    sums = cells[["residents", "own_inside"]].groupby(part).transform("sum")
+    small = ~listed & _too_small(kind, sums, settings.min_residents)
     kind = np.where(small, rules.BALANCED, kind)
     whole = (kind == rules.BALANCED) | (kind == rules.THIN)
-    # Parts are numbered by cells of the lattice: numbers below zero are free for the counties' remainders.
+    # Parts are numbered from 0: numbers below are free for the counties' remainders.
     part = np.where(whole, -1 - (county * n_kinds + kind), part)
     return kind, part
+
+
+def _too_small(kind: np.ndarray, sums: pd.DataFrame, min_residents: float) -> np.ndarray:
+    """Mark cells of parts too small to act on, from the residents and own outlets of each cell's part."""
+    residents, own = sums["residents"].to_numpy(), sums["own_inside"].to_numpy()
+    wanted = (kind == rules.BLANK) | (kind == rules.INFLOW)
+    return np.asarray(
+        (wanted & (residents < min_residents))
+        | ((kind == rules.DENSE) & (own < rules.DENSE_MIN_OUTLETS))
+        | ((kind == rules.INCLUSIVE) & (residents < INCLUSIVE_MIN_RESIDENTS))
+    )
 
 
 def _name_parts(cells: pd.DataFrame, kind: np.ndarray, part: np.ndarray) -> pd.Series:
@@ -191,9 +198,10 @@ def _add_outlets(
     zones: pd.DataFrame, cells: pd.DataFrame, grid: Grid, access: Access, market: Market
 ) -> pd.DataFrame:
     """Count outlets and own counter-hours by zone, and the own outlets' performance weighted by deposits."""
-    outlets = access.outlets.assign(
-        cell=cell_ids(grid, access.outlets["lon"].to_numpy(), access.outlets["lat"].to_numpy())
-    ).join(market.outlets[["deposits_wan", "performance"]])
+    listed = access.outlets.sort_index()
+    outlets = listed.assign(cell=cell_ids(grid, listed["lon"].to_numpy(), listed["lat"].to_numpy())).join(
+        market.outlets[["deposits_wan", "performance"]]
+    )
     outlets = outlets.loc[outlets["cell"] >= 0]
     outlets = outlets.assign(zone_id=cells["zone_id"].reindex(outlets["cell"]).to_numpy())
     is_own = outlets["own"].to_numpy(dtype=bool)

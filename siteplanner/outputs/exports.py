@@ -112,6 +112,22 @@ def write_cells(plan: Plan, path: Path) -> int:
     return len(frame)
 
 
+def write_people(plan: Plan, path: Path) -> int:
+    """Write `tables.PARTS`, people by cell and county, as Parquet with zstd; return the number of rows.
+
+    A cell on a county's border holds people of both: county totals add up from this file, not from the cells.
+    """
+    parts = plan.demand.parts.sort_values(["cell_id", "county_id"])
+    arrays = {
+        str(name): pa.array(parts[name].astype(object), type=pa.string())
+        if name == "county_id"
+        else pa.array(parts[name].to_numpy())
+        for name in parts.columns
+    }
+    pq.write_table(pa.table(arrays), path, compression="zstd", version="2.6")
+    return len(parts)
+
+
 def _array(name: str, values: "pd.Series[Any]") -> pa.Array:
     if values.dtype.kind in "iu":
         return pa.array(values.to_numpy(dtype=np.int32))
@@ -168,8 +184,8 @@ def write_manifest(
             "gain_gap": _number(proof.gain_gap),
         },
         "calibration": {
-            "visits": _number(plan.market.level),
-            "deposits": _number(plan.market.level_deposits),
+            "visits": _number(plan.market.calibration[0]),
+            "deposits": _number(plan.market.calibration[1]),
         },
         "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from siteplanner.outputs.exports import write_cells, write_manifest, write_moves_csv
+from siteplanner.outputs.exports import write_cells, write_manifest, write_moves_csv, write_people
 from siteplanner.outputs.geopackage import write_geopackage
 from siteplanner.outputs.publish import publish
 from siteplanner.outputs.report import write_report
@@ -40,6 +40,8 @@ def write_outputs(plan: Plan, out_dir: Path, language: Language, version: str) -
         yield stage / "plan.gpkg"
         rows["cells.parquet"] = write_cells(plan, stage / "cells.parquet")
         yield stage / "cells.parquet"
+        rows["people.parquet"] = write_people(plan, stage / "people.parquet")
+        yield stage / "people.parquet"
         kept.update(write_manifest(plan, stage, rows, version=version, language=language))
         yield stage / "manifest.json"
 

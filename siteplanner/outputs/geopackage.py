@@ -27,7 +27,8 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
     """Write plan.gpkg; the same plan gives the same bytes. Return the rows of every layer.
 
     Columns and codes are those of the data dictionary. ``branches`` holds a branch once when it stays and
-    twice when it moves; ``state``: before = stays + leaves, after = stays + arrives.
+    twice when it moves; ``state``: before = stays + leaves, after = stays + arrives. ``outlets`` does the
+    same for the outlets of all banks as the market sees them.
 
     Raises
     ------
@@ -40,6 +41,7 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
         "sites": _sites(plan),
         "moves": _moves(plan, language),
         "branches": _branches(plan),
+        "outlets": _outlets(plan),
     }
     try:
         with _fixed_clock():
@@ -115,4 +117,13 @@ def _branches(plan: Plan) -> gpd.GeoDataFrame:
     leaves = plan.layers.branches.loc[after.index[moved], kept].assign(state="leaves")
     stays = after.loc[~moved, kept].join(cluster).assign(state="stays")
     rows = pd.concat([stays, leaves, arrives]).join(score)
+    return _points(rows.sort_values("state", kind="stable").sort_index(kind="stable"))
+
+
+def _outlets(plan: Plan) -> gpd.GeoDataFrame:
+    before, after = plan.access.outlets, plan.ledger.access_after.outlets
+    moved = before.index.isin(plan.relocation.moves["branch_id"])
+    leaves = before[moved].assign(state="leaves")
+    arrives = after.loc[leaves.index].assign(state="arrives")
+    rows = pd.concat([before[~moved].assign(state="stays"), leaves, arrives])
     return _points(rows.sort_values("state", kind="stable").sort_index(kind="stable"))

@@ -27,7 +27,7 @@ _MAIN_PARAMETERS = (
     "demand.visits_per_person_year",
     "demand.deposits_per_person_cny",
     "market.decay_per_min",
-    "market.outside_weight",
+    "market.outside_share",
     "relocation.max_moves",
     "relocation.inclusion_weight",
     "relocation.cover_weight",

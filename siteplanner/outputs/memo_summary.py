@@ -150,11 +150,11 @@ def _cautions(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup
 
 
 def _second_opinion(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup]:
-    """Show what the market model says of the whole network where it differs from the sum of the moves (D§7.2)."""
+    """Show what the market model says of the whole network where it differs from the ledger (D§7.2)."""
     kpis, ledger = plan.ledger.kpis, float(rows["net_wan"].sum())
     if _DEPOSITS not in kpis.index:
         return []
-    market = float(kpis.loc[_DEPOSITS, "after"]) - float(kpis.loc[_DEPOSITS, "before"])
+    market = float(kpis["after"][_DEPOSITS]) - float(kpis["before"][_DEPOSITS])
     if abs(market - ledger) <= _MODELS_DIFFER * abs(ledger):
         return []
     amounts = {"ledger": money(ledger, language, plus=True), "market": money(market, language, plus=True)}

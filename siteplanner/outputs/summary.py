@@ -40,11 +40,11 @@ def summary_lines(plan: Plan, folder: Path, language: Language) -> list[str]:
 
 
 def _visits(plan: Plan) -> float:
-    return float(plan.demand.cells["visits_per_day"].sum()) * plan.market.level
+    return float(plan.demand.cells["visits_per_day"].sum())
 
 
 def _deposits(plan: Plan) -> float:
-    return float(plan.demand.cells["potential_wan"].sum()) * plan.market.level_deposits
+    return float(plan.demand.cells["potential_wan"].sum())
 
 
 def _money(wan: float, language: Language) -> str:

@@ -60,10 +60,11 @@ class City:
         cells = self.grid.cells.iloc[np.concatenate(where)]
         self.outlets = self._outlet_frame(cells)
 
-    def block(self, area):
+    def block(self, area, rim=0):
         rows, cols = area
         row, col = self.grid.cells["row"].to_numpy(), self.grid.cells["col"].to_numpy()
-        return (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
+        inside = (row >= rows.start - rim) & (row < rows.stop + rim)
+        return inside & (col >= cols.start - rim) & (col < cols.stop + rim)
 
     def _raise_blocks(self, rng):
         self.supply[self.block(DENSE)] *= 3.0

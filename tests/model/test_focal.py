@@ -28,3 +28,13 @@ def test_a_lattice_of_one_row_has_discs():
     field = sum_within(np.ones((1, 9)), make_disc(grid.lattice, 1_100.0))
     # Two cells of about 500 m on either side, fewer at the ends.
     assert field.tolist() == [[3, 4, 5, 5, 5, 5, 5, 4, 3]]
+
+
+def test_a_sum_of_nothing_is_nothing():
+    # Running totals of thirds do not cancel to the last bit.
+    field = np.zeros((3, 200))
+    field[:, :100] = 1.0 / 3.0
+    grid = small_grid(3, 200)
+    summed = sum_within(field, make_disc(grid.lattice, 1_600.0))
+    assert (summed[:, 110:] == 0).all()
+    assert (summed[:, :100] > 0).all()

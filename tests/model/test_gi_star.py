@@ -15,8 +15,8 @@ def plane_disc(n_rows, radius_cells):
 
 
 def test_six_points_of_ord_and_getis():
-    # Points and values of the case that esda's tests use after Ord & Getis (1995), distance band 15; its own test
-    # publishes -1.39727626 for the first point; the others follow from the formula by hand.
+    # The case of esda's tests (after Ord & Getis 1995), distance band 15: they publish -1.39727626 for the
+    # first point; the others follow from the formula by hand.
     points = [(10, 10), (20, 10), (40, 10), (15, 20), (30, 20), (30, 30)]
     values = [2.0, 3.0, 3.2, 5.0, 8.0, 7.0]
     field, populated = np.full((7, 9), 99.0), np.zeros((7, 9), dtype=bool)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from siteplanner.model.access import Access, Reach
 from siteplanner.model.demand import Demand
-from siteplanner.model.market import outside_utility, share_market, share_pairs, utilities
+from siteplanner.model.market import calibrate, outside_utility, share_market, share_pairs, utilities
 from siteplanner.scenario import AccessSettings, MarketSettings
 
 ACCESS = AccessSettings()
@@ -97,10 +97,38 @@ def test_utility_and_outside_option_by_hand():
     expected = access.outlets["attractiveness"].to_numpy() * np.exp(-0.11 * minutes.astype(float))
     np.testing.assert_allclose(utility, expected.ravel(), rtol=1e-12)
     assert utility.dtype == np.float64
+
+
+def test_outside_option_wins_its_share_where_a_bank_is_near():
+    demand, access, minutes = town()
+    utility = utilities(access.reach, access.outlets["attractiveness"].to_numpy(), SETTINGS)
+    outside = outside_utility(demand, access.reach, utility, ACCESS, SETTINGS)
     pace = {"core": 15.625, "urban": 4.545454545, "town": 4.105263158, "rural": 2.4}
-    one_km = demand.cells["settlement"].iloc[1:].map(pace).to_numpy(dtype=float)
-    outside = outside_utility(demand, access.reach, ACCESS, SETTINGS)
-    np.testing.assert_allclose(outside, 0.15 * np.exp(-0.11 * one_km), rtol=1e-9)
+    rows = demand.cells.iloc[1:]
+    one_km = rows["settlement"].map(pace).to_numpy(dtype=float)
+    total = utility.reshape(5, 5).sum(axis=1)
+    won = outside[:5] / (outside[:5] + total)
+    near = minutes.min(axis=1) <= one_km[:5]
+    for kind in rows["settlement"].unique():
+        mine = (rows["settlement"] == kind).to_numpy()
+        sample = mine[:5] & near
+        if sample.any():
+            visits = rows["visits_per_day"].to_numpy()[:5][sample]
+            assert np.average(won[sample], weights=visits) == pytest.approx(0.125, abs=1e-9)
+        else:
+            # 0.125 against one average outlet at 1 km: u f(1 km) with u = 1/7.
+            np.testing.assert_allclose(outside[mine], np.exp(-0.11 * one_km[mine]) / 7.0, rtol=1e-9)
+
+
+def test_calibrated_demand_predicts_what_was_observed():
+    demand, access, _ = town()
+    observed = branches_with(visits_per_day=[30.0, 10.0, 20.0])
+    market = share_market(demand, access, observed, (SETTINGS, ACCESS))
+    scaled, after = calibrate(demand, market)
+    again = share_market(scaled, access, observed, (SETTINGS, ACCESS))
+    assert again.level == pytest.approx(1.0, rel=1e-12)
+    assert after.calibration == (market.level, market.level_deposits)
+    np.testing.assert_allclose(again.outlets["visits_per_day"], after.outlets["visits_per_day"], rtol=1e-12)
 
 
 def test_market_is_that_of_brute_force():

@@ -13,7 +13,7 @@ def test_a_single_cell_takes_the_kind_of_its_neighbours_and_a_block_keeps_its_ow
     kinds[4, 8] = 0  # with a hole
     smoothed = smooth_kinds(kinds, np.zeros_like(kinds), 3)
     assert smoothed[4, 2] == 0
-    # Corners of a block have 3 of 8 neighbours inside: they round off, once; their neighbours then have 4 of 8.
+    # Corners of a block have 3 of 8 neighbours inside and round off; those beside them then have 4 and stay.
     expected = np.ones((5, 5), dtype=bool)
     for corner in [(0, 0), (0, 4), (4, 0), (4, 4)]:
         expected[corner] = False

@@ -38,10 +38,10 @@ def classes(zones):
 def test_what_was_planted_is_found_where_it_was_planted(city, found):
     of_cell = classes(found)
     for area, expected in [(DENSE, "dense"), (BLANK, "blank"), (INFLOW, "inflow")]:
-        planted = city.block(area)
         hit = of_cell == expected
-        assert (hit & planted).sum() >= 0.85 * planted.sum(), expected
-        assert (hit & ~planted).sum() <= 0.10 * planted.sum(), expected
+        assert hit[city.block(area)].mean() >= 0.85, expected
+        # A distance band blurs the rim of what is planted: by no more than two cells (1 km).
+        assert not hit[~city.block(area, rim=2)].any(), expected
     listed = city.grid.cells["county_id"].to_numpy() == LISTED
     assert ((of_cell == "inclusive") == listed).all()
     counts = found.zones["zone_class"].value_counts()
@@ -90,11 +90,11 @@ def test_the_point_of_a_zone_lies_inside_it(found):
 def test_row_order_plays_no_part(city, found):
     demand, access, market, places = shuffled(city)
     again = find_zones(city.grid, demand, access, market, places, ZoneSettings(min_residents=500.0))
-    pd.testing.assert_frame_equal(again.cells, found.cells, rtol=1e-12)
+    pd.testing.assert_frame_equal(again.cells, found.cells, check_exact=True)
     pd.testing.assert_frame_equal(
         pd.DataFrame(again.zones.drop(columns="geometry")),
         pd.DataFrame(found.zones.drop(columns="geometry")),
-        rtol=1e-12,
+        check_exact=True,
     )
     assert again.zones.geometry.geom_equals_exact(found.zones.geometry, 0).all()
 
@@ -192,13 +192,13 @@ def test_gap_and_surplus_are_counted_in_visits():
     supply, visits = np.array([0.0, 5.0, 10.0, 25.0, 3.0]), np.array([4.0, 4.0, 4.0, 4.0, 2.0])
     typical = np.array([10.0, 10.0, 10.0, 10.0, 0.0])
     assert unmet_visits(supply, visits, typical).tolist() == [4.0, 2.0, 0.0, 0.0, 2.0]
-    assert surplus_visits(supply, visits, typical).tolist() == [0.0, 0.0, 0.0, 6.0, 0.0]
+    assert surplus_visits(supply, visits, typical).tolist() == pytest.approx([0.0, 0.0, 0.0, 2.4, 0.0])
 
 
 def test_the_quotient_of_a_whole_city_is_one_and_little_potential_makes_no_density():
     own, potential = np.array([20.0, 0.0, 3.0, 1.0]), np.array([500.0, 0.0, 25.0, 0.0])
     city = shrunk_lq(own, potential, np.full(4, 20.0), np.full(4, 500.0))
-    # (20+1)/(20+1), (0+1)/(0+1), (3+1)/(1+1), (1+1)/(0+1)
+    # 21 against 21, 1 against 1, 4 against 2, 2 against 1.
     np.testing.assert_allclose(city, [1.0, 1.0, 2.0, 2.0])
 
 
@@ -212,3 +212,18 @@ def test_percentiles_are_taken_within_the_settlement_class():
 def test_points_outside_the_region_are_in_no_cell(city):
     points = pd.DataFrame({"lon": [112.1, 0.0], "lat": [37.6, 0.0]})
     assert count_in_cells(city.grid, points, np.array([2.0, 5.0])).sum() == 2.0
+
+
+def test_a_region_with_no_more_than_people_still_has_its_zones():
+    city = City()
+    city.outlets = city.outlets.iloc[:0]
+    places = type(city.places)(
+        city.counties, city.places.townships.iloc[:0], city.places.developments.iloc[:0]
+    )
+    cells = city.access.cells.assign(supply_own=0.0, supply_rival=0.0, minutes_own=np.inf, minutes_any=np.inf)
+    access = type(city.access)(city.outlets, city.access.reach, cells)
+    zones = find_zones(city.grid, city.demand, access, city.market, places, ZoneSettings())
+    # Nobody has a bank: many among many are blank, those to come inflow, all others remote.
+    assert set(classes(zones)) <= {"blank_true", "inflow", "inclusive"}
+    assert set(zones.zones["name"]) == {"West", "East", "Hills"}
+    assert np.isinf(zones.zones["irs"]).all()

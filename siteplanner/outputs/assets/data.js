@@ -140,10 +140,12 @@ var siteplanner = {};
     number(value, decimals, signed) {
       if (value === null || value === undefined) return "–";
       if (!Number.isFinite(value)) return "∞";
+      const places = decimals || 0;
+      const shown = Math.abs(value) < 0.5 / Math.pow(10, places) ? 0 : value; // no minus before a zero
       return new Intl.NumberFormat(this.tag, {
-        maximumFractionDigits: decimals || 0,
+        maximumFractionDigits: places,
         signDisplay: signed ? "exceptZero" : "auto",
-      }).format(value);
+      }).format(shown);
     }
     // Two significant digits are all that a coded cell can promise.
     about(value) {

@@ -2,6 +2,7 @@
 // What is said of one thing: a move, branch, site, zone, county, township or cell. Returns elements.
 (function (sp) {
   const { el } = sp;
+  const COUNTS = ["1", "share", "persons", "outlets", "counties", "townships", "staff"]; // named by what is counted
 
   function card(app, kind, title, ...body) {
     return el("article", { class: "card" },
@@ -47,7 +48,7 @@
     const day = words.t("unit_visits");
     const wan = words.t("unit_wan");
     const years = move.payback_years === null ? words.t("never") : n(move.payback_years, 1);
-    const range = words.t("range", { low: n(move.lost_low_wan), high: n(move.lost_high_wan) });
+    const range = n(move.lost_low_wan) + "–" + n(move.lost_high_wan);
     return card(app, words.t("move_no", { no: move.seq }), from.name + " → " + to.name,
       el("div", { class: "ends" },
         el("div", {}, el("small", {}, words.t("from_place")), el("b", {}, from.name), el("span", {}, place(app, from)),
@@ -67,13 +68,13 @@
       ], words.t("visits")),
       table([
         [words.t("gross_gain"), n(move.gross_gain_wan), wan], [words.t("cannibalised"), n(-move.cannibalised_wan), wan],
-        [words.t("lost"), n(-move.lost_wan), range + " " + wan], [words.t("net"), n(move.net_wan, 0, true), wan, true],
+        [words.t("lost"), n(-move.lost_wan), wan], [words.t("lost_range"), range, wan], [words.t("net"), n(move.net_wan, 0, true), wan, true],
         [words.t("retention"), words.percent(move.retention, 0)],
       ], words.t("deposits")),
       table([
         [words.t("npv"), n(move.npv_wan, 0, true), wan, true], [words.t("capex"), n(move.capex_wan), wan],
         [words.t("payback"), years, move.payback_years === null ? "" : words.t("unit_years")],
-        [words.t("break_even_retention"), words.percent(move.break_even_retention, 0)],
+        [words.t("break_even_retention"), breakEven(words, move.break_even_retention)],
       ], words.t("money")),
       table([
         [words.t("covered_gained"), n(move.covered_gained)], [words.t("covered_lost"), n(move.covered_lost)],
@@ -84,6 +85,11 @@
         el("p", {}, words.t("rules_kept", { n: move.rules_kept })),
         move.rules_warned.length > 0 && el("ul", { class: "warned" },
           move.rules_warned.map((rule) => el("li", {}, words.of("rules", rule))))));
+  }
+
+  function breakEven(words, share) {
+    if (share !== null && share <= 0) return words.t("even_if_none_stay");
+    return share > 1 ? words.t("not_if_all_stay") : words.percent(share, 0);
   }
 
   function branchCard(app, branch) {
@@ -188,10 +194,12 @@
     const { words, facts } = app;
     const { proof } = facts;
     const gap = proof.gap === null ? null : words.percent(proof.gap, 2);
-    const kpis = sp.records(facts.kpis).map((kpi) => el("tr", {}, el("th", { scope: "row" }, words.of("kpis", kpi.id)),
+    const kpis = sp.records(facts.kpis).map((kpi) => el("tr", {},
+      el("th", { scope: "row" }, words.of("kpis", kpi.id),
+        !COUNTS.includes(kpi.unit) && el("small", {}, " " + words.of("units", kpi.unit))),
       el("td", {}, kpiValue(words, kpi.before, kpi.unit)), el("td", {}, kpiValue(words, kpi.after, kpi.unit))));
     return el("div", {},
-      el("section", { class: "proof" }, el("h3", {}, words.t("how_good")),
+      el("section", { class: "proof" }, el("h2", {}, words.t("how_good")),
         gap ? el("p", { class: "claim" }, words.t("proof_gap", { gap })) : el("p", {}, words.t("proof_none")),
         el("p", {}, words.t("proof_numbers", {
           before: words.number(proof.before), after: words.number(proof.after), bound: words.number(proof.bound) })),
@@ -203,9 +211,9 @@
   }
 
   function kpiValue(words, value, unit) {
-    const decimals = value !== null && Math.abs(value) < 10 && !Number.isInteger(value) ? 3 : 0;
-    return el("span", {}, words.number(value, decimals),
-      unit && unit !== "1" && el("small", {}, " " + words.t("unit_of_" + unit).replace(/^unit_of_/, "")));
+    if (unit === "share") return words.percent(value, 2);
+    const decimals = value === null || Number.isInteger(value) || Math.abs(value) >= 1000 ? 0 : Math.abs(value) < 10 ? 3 : 1;
+    return words.number(value, decimals);
   }
 
   Object.assign(sp, { moveCard, branchCard, siteCard, zoneCard, countyCard, cellCard, moveList, summary });

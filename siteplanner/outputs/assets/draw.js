@@ -3,10 +3,10 @@
 (function (sp) {
   const EDGE_FROM_PX = 5; // zone edges are drawn when a cell is at least this wide
 
-  function packed(colour, alpha) {
+  // A pixel as the canvas holds it: opaque; panes are what is seen through.
+  function packed(colour) {
     const n = parseInt(colour.slice(1), 16);
-    const bytes = [(n >> 16) & 255, (n >> 8) & 255, n & 255];
-    return ((Math.round(alpha * 255) << 24) | (bytes[2] << 16) | (bytes[1] << 8) | bytes[0]) >>> 0;
+    return ((255 << 24) | ((n & 255) << 16) | (n & 0xff00) | (n >> 16)) >>> 0;
   }
 
   // First lattice number and one past the last for each pixel; equal to -1 outside.
@@ -182,6 +182,7 @@
         for (let i = 0; i < group.names.length; i++) {
           const p = project(group.lat[i], group.lon[i]);
           if (p.x < 0 || p.y < 0 || p.x > size.x || p.y > size.y) continue;
+          p.y -= group.rise || 0; // over the dot that stands at the same place
           const half = context.measureText(group.names[i]).width / 2 + 4;
           const box = [p.x - half, p.y - group.size * 0.8, p.x + half, p.y + group.size * 0.8];
           if (taken.some((t) => t[0] < box[2] && box[0] < t[2] && t[1] < box[3] && box[1] < t[3])) continue;

@@ -4,15 +4,15 @@
   const { el } = sp;
   const SMALL = "(max-width: 760px)";
   const FONT = 'system-ui, "Noto Sans CJK SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", sans-serif';
-  const PANES = { cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
-    places: 450, badges: 620, names: 460, chosen: 470 };
-  // Perceptually even ramps, light to dark, readable with every colour vision; the last is for what is far.
+  const PANES = { land: 205, cells: 210, zones: 220, change: 230, areas: 300, borders: 310, dots: 410, links: 420, moves: 440,
+    places: 450, badges: 620, names: 430, chosen: 470 };
+  // Perceptually even ramps, readable with every colour vision. Dark is much; of minutes, dark is near.
   const RAMPS = {
     demand: ["#e6ebf0", "#ccd5de", "#adbac8", "#8b9cae", "#677c93", "#475d78", "#29405c"],
     volume: ["#e2f3e6", "#b2e0c8", "#74c6bd", "#45a3b3", "#3a7ba3", "#3f528c", "#352b5a"],
     supply: ["#f3edf7", "#dccdea", "#bea8d8", "#9c80c3", "#7a5bab", "#593a8c", "#38205f"],
     gap: ["#fbeadb", "#f7c9a6", "#f39b72", "#e2655a", "#bb3960", "#84256a", "#4a1a57"],
-    minutes: ["#fbf3c6", "#e9dc9c", "#c9c285", "#a0a47f", "#76847d", "#4d6378", "#2b4169", "#17264f"],
+    minutes: ["#1d3f63", "#2f6278", "#4a857f", "#74a57f", "#a8c284", "#d6d998", "#f3eecb"],
   };
   const CLASS_COLOURS = {
     dense_saturated: "#9c3400", dense: "#d55e00", dense_productive: "#e8a25a",
@@ -100,9 +100,9 @@
       const colours = RAMPS[scale.ramp];
       const table = new Uint32Array(256);
       for (let code = scale.kind === "log" ? 1 : 0; code < 256; code++) {
-        table[code] = sp.packed(colours[Math.min(scale.classOf(code), colours.length - 1)], 0.92);
+        table[code] = sp.packed(colours[Math.min(scale.classOf(code), colours.length - 1)]);
       }
-      if (scale.kind === "linear") table[0] = 0;
+      if (scale.kind === "linear") table[0] = table[255] = 0;
       this.shown = scale;
       this.cells.show(scale.codes, table, { highest: scale.kind === "log" });
       this.map.addLayer(this.cells);
@@ -117,14 +117,14 @@
     showZones() {
       const table = new Uint32Array(256);
       this.zoneOverlays.forEach((overlay, k) => {
-        if (overlay.on) table[k + 1] = sp.packed(overlay.colour, 0.72);
+        if (overlay.on) table[k + 1] = sp.packed(overlay.colour);
       });
       this.zoneCells.show(this.zoneCodes, table, { edges: this.zoneOf });
     }
     showChange() {
       const table = new Uint32Array(256);
-      table[2] = sp.packed(GAINED, 0.85);
-      table[3] = sp.packed(LOST, 0.85);
+      table[2] = sp.packed(GAINED);
+      table[3] = sp.packed(LOST);
       this.changeCells.show(this.change, table, { highest: true });
     }
 
@@ -134,7 +134,7 @@
       this.details.replaceChildren(body);
       this.details.hidden = false;
       this.main.hidden = true;
-      this.panel.scrollTop = 0;
+      this.panel.scrollTop = this.small ? this.details.offsetTop - 24 : 0;
       this.chosen.clearLayers();
       if (shape) this.chosen.addLayer(shape);
       this.expand();
@@ -157,11 +157,10 @@
       const bounds = L.latLngBounds(things.map((thing) => [thing.lat, thing.lon]));
       this.map.flyToBounds(bounds, { ...this.padding(), maxZoom: 13, duration: 0.8, animate: !this.calm });
     }
-    // On a phone the panel lies over the lower part of the map.
+    // What lies over the map: on a phone the panel below, else the legend at the right.
     padding() {
-      const low = this.small ? this.panel.offsetHeight + 16 : 40;
-      const side = this.small ? 16 : 40;
-      return { paddingTopLeft: [side, side], paddingBottomRight: [side, low] };
+      if (this.small) return { paddingTopLeft: [24, 24], paddingBottomRight: [24, this.panel.offsetHeight + 24] };
+      return { paddingTopLeft: [40, 40], paddingBottomRight: [this.corner.offsetWidth + 40, 40] };
     }
     openMove(move) {
       const ends = [this.branchById.get(move.branch_id), this.siteById.get(move.site_id)];

@@ -165,7 +165,7 @@
         onchange: () => { app.state.base = key; update(); app.showBase(); },
       });
       return { key, sub, node: el("div", {}, el("label", { class: "row" }, radio,
-        el("span", {}, app.words.t("base_" + key)), el("small", {}, app.words.t("unit_" + key))), sub) };
+        el("span", {}, app.words.t("base_" + key)), key !== "none" && el("small", {}, app.words.t("unit_" + key))), sub) };
     });
     const update = () => rows.forEach((row) => { if (row.sub) row.sub.hidden = row.key !== app.state.base; });
     update();
@@ -198,7 +198,8 @@
         : marks[k - 1] + "–" + marks[k];
       rows.push(el("li", {}, swatch(colours[k], "fill"), range));
     }
-    const note = scale.kind === "log" && words.t("least_shown", { value: words.number(scale.low, 2) });
+    const note = scale.kind === "log"
+      ? words.t("least_shown", { value: words.number(scale.low, 2) }) : words.t("far_not_shown");
     return el("div", { class: "legend" },
       el("h2", {}, app.baseName()), el("p", { class: "unit" }, words.t("unit_" + app.state.base)),
       el("ol", { class: "ramp" }, rows), note && el("p", { class: "note" }, note), classes);

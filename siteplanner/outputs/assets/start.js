@@ -16,6 +16,7 @@
 
   function sizePins(app) {
     const share = Math.min(1, Math.max(0.45, 0.45 + (app.map.getZoom() - 7) * 0.14));
+    app.map.getContainer().classList.toggle("far", app.map.getZoom() < 8.5);
     for (const marker of app.pins) {
       marker.setStyle({ weight: marker.options.thick * (0.4 + 0.6 * share) });
       marker.setRadius(marker.options.large * share);
@@ -28,7 +29,7 @@
     const tint = L.layerGroup();
     for (const item of app.counties) {
       item.shape = sp.rings(item.rings, facts.unit_deg);
-      county.addLayer(L.polyline(item.shape.map((ring) => ring), { color: "#7b8794", weight: 0.8, opacity: 0.9,
+      county.addLayer(L.polyline(item.shape, { color: "#7b8794", weight: 0.8, opacity: 0.9,
         interactive: false, pane: "borders" }));
       if (item.inclusive) {
         tint.addLayer(L.polygon(item.shape, { stroke: true, color: "#8e4a78", weight: 1.2, dashArray: "4 4",
@@ -36,7 +37,9 @@
       }
     }
     for (const item of sp.records(facts.prefectures)) {
-      county.addLayer(L.polyline(sp.rings(item.rings, facts.unit_deg), { color: "#3b4755", weight: 1.9, opacity: 0.9,
+      const outer = sp.rings(item.rings, facts.unit_deg);
+      L.polygon(outer, { stroke: false, fillColor: "#fff", fillOpacity: 1, interactive: false, pane: "land" }).addTo(map);
+      county.addLayer(L.polyline(outer, { color: "#3b4755", weight: 1.9, opacity: 0.9,
         interactive: false, pane: "borders" }));
     }
     county.addTo(map);
@@ -56,7 +59,7 @@
     return sp.drawNames([
       { ...columns(prefectures), from: 0, until: 8.5, size: 14, weight: 600, colour: "#1f2937" },
       { ...columns(app.counties), from: 8.5, until: 20, size: 13, weight: 600, colour: "#1f2937" },
-      { ...columns(app.townships), from: 10.5, until: 20, size: 11.5, weight: 400, colour: PAPER_INK },
+      { ...columns(app.townships), from: 10.5, until: 20, size: 11.5, weight: 400, colour: PAPER_INK, rise: 13 },
     ], sp.FONT);
   }
 
@@ -159,7 +162,8 @@
     for (const zone of app.zones) if (zone.zone_class in counts) counts[zone.zone_class] += 1;
     const codeOf = app.zones.map((zone) => kinds.indexOf(zone.zone_class) + 1);
     app.zoneCodes = Uint8Array.from(app.zoneOf, (zone) => codeOf[zone]);
-    return kinds.map((kind) => ({ key: kind, colour: sp.CLASS_COLOURS[kind], kind: "fill", on: true,
+    return kinds.map((kind) => ({ key: kind, colour: sp.CLASS_COLOURS[kind], kind: "fill",
+      on: kind !== "inclusive", // whole counties: they are tinted as it is
       name: app.words.of("classes", kind), count: counts[kind], show: () => app.showZones() }));
   }
 
@@ -201,12 +205,13 @@
     app.readout = el("div", { class: "readout", hidden: true });
     tabs.open("moves");
     document.body.prepend(app.panel);
-    document.body.append(el("div", { class: "corner" }, app.readout, app.legend));
+    app.corner = el("div", { class: "corner" }, app.readout, app.legend);
+    app.map.getContainer().parentNode.append(app.corner);
   }
 
   function prepare(map, app) {
     for (const [name, level] of Object.entries(sp.PANES)) map.createPane(name).style.zIndex = level;
-    for (const name of ["cells", "zones", "change", "names", "dots", "links"]) {
+    for (const name of ["land", "cells", "zones", "change", "names", "dots", "links"]) {
       map.getPane(name).style.pointerEvents = "none";
     }
     const most = { maxNativeZoom: 14, minNativeZoom: 4 };
@@ -227,7 +232,7 @@
     const last = lattice.lat.length - 1;
     const region = L.latLngBounds([lattice.lat[0], lattice.west], [lattice.lat[last], lattice.east]);
     map.fitBounds(region, { ...app.padding(), animate: false });
-    map.setMaxBounds(region.pad(1));
+    map.setMaxBounds(region.pad(4));
     map.on("mousemove", (event) => app.hover(event.latlng));
     map.on("mouseout", () => { app.readout.hidden = true; });
     map.on("click", (event) => app.openCell(event.latlng));
@@ -235,6 +240,18 @@
   }
 
   async function start(map) {
+    const curtain = document.getElementById("curtain");
+    try {
+      await open(map);
+      curtain.remove();
+      document.documentElement.dataset.ready = String(Math.round(performance.now()));
+    } catch (error) {
+      curtain.textContent = curtain.dataset.trouble;
+      throw error;
+    }
+  }
+
+  async function open(map) {
     const [facts, mask, zone, change] = await Promise.all([sp.readFacts(), sp.block("mask"), sp.block("zone"), sp.block("change")]);
     const app = new App(map, facts, mask);
     document.title = facts.title;
@@ -253,7 +270,6 @@
     sizePins(app);
     await app.showBase();
     sp.app = app;
-    document.documentElement.dataset.ready = String(Math.round(performance.now()));
   }
 
   sp.start = start;

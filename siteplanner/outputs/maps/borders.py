@@ -8,7 +8,7 @@ import shapely
 from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
 
-# Largest detail left out, degrees (about 400 m: less than a pixel until a county fills the screen); no source.
+# Largest detail left out, degrees: about 400 m, a pixel when the province fills the screen; no source.
 TOLERANCE_DEG = 0.004
 UNIT_DEG = 1e-4  # coordinates travel as whole units of this, each as the step from the one before
 

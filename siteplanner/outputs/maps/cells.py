@@ -30,7 +30,7 @@ class _Volume:
     key: str
     scale: str
     ramp: str
-    values: np.ndarray
+    amount: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def pack_cells(plan: Plan) -> tuple[dict[str, object], dict[str, bytes]]:
     described: list[dict[str, object]] = []
     for volume in volumes:
         scale = scales[volume.scale]
-        blocks[volume.key] = encode_log(volume.values, scale.low, scale.high).tobytes()
+        blocks[volume.key] = encode_log(volume.amount, scale.low, scale.high).tobytes()
         described.append({"key": volume.key, "ramp": volume.ramp, "kind": "log", **asdict(scale)})
     for key, minutes in _minutes(plan).items():
         blocks[key] = encode_minutes(minutes).tobytes()
@@ -79,7 +79,7 @@ def encode_minutes(minutes: np.ndarray) -> np.ndarray:
 
 
 def coverage_change(plan: Plan) -> np.ndarray:
-    """Code the people's reach of an own outlet: 1 kept, 2 gained by the plan, 3 lost, 0 never or nobody. uint8."""
+    """Code who reaches an own outlet: 1 kept, 2 gained by the plan, 3 lost, 0 never or nobody; uint8."""
     cover_min = plan.scenario.access.cover_min
     index = plan.grid.cells.index
     before = plan.access.cells["minutes_own"].loc[index].to_numpy() <= cover_min
@@ -129,7 +129,7 @@ def _scales(volumes: list[_Volume]) -> dict[str, _Scale]:
     scales: dict[str, _Scale] = {}
     for name in dict.fromkeys(volume.scale for volume in volumes):
         low = LEAST[name]
-        values = np.concatenate([volume.values for volume in volumes if volume.scale == name])
+        values = np.concatenate([volume.amount for volume in volumes if volume.scale == name])
         high = max(float(values.max(initial=0.0)), 2.0 * low)
         scales[name] = _Scale(low, high, class_breaks(values, low))
     return scales
@@ -142,7 +142,7 @@ def _minutes(plan: Plan) -> dict[str, np.ndarray]:
 
 
 def _mask(cells: pd.DataFrame, lattice: Lattice) -> bytes:
-    """Mark the cells of the region, one bit each, rows from the south: their order is the order of all blocks."""
+    """Mark the cells of the region, one bit each, from the south-west: all blocks follow their order."""
     inside = np.zeros(lattice.n_rows * lattice.n_cols, dtype=bool)
     inside[cells["row"].to_numpy() * lattice.n_cols + cells["col"].to_numpy()] = True
     return np.packbits(inside, bitorder="little").tobytes()

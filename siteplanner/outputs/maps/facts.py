@@ -17,7 +17,7 @@ from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
 DEGREE_DECIMALS = 5  # about 1 m
-WORDS = ("map", "classes", "tiers", "formats", "reasons", "rules", "rejections", "kpis", "roles")
+WORDS = ("map", "classes", "tiers", "formats", "reasons", "rules", "rejections", "kpis", "units", "roles")
 BACKGROUND = ("balanced", "thin")  # classes that ask for nothing and are not drawn
 REJECTED_SHOWN = 400  # best rejected sites on the map; all of them are in the workbook
 

@@ -6,6 +6,7 @@ user is put into the finished page as base64, and reaches the reader through `te
 
 import base64
 import hashlib
+import html
 import json
 import re
 import zlib
@@ -14,6 +15,7 @@ from importlib.resources import files
 
 import folium
 
+from siteplanner.labels import label
 from siteplanner.scenario import Language
 
 SCRIPTS = ("leaflet/leaflet.js", "data.js", "draw.js", "panel.js", "details.js", "map.js", "start.js")
@@ -26,7 +28,7 @@ _PLACE = "<!-- siteplanner -->"
 
 def build_page(facts: Mapping[str, object], blocks: Mapping[str, bytes], language: Language) -> str:
     """Return the page: `facts` as JSON and each block of cell codes, all deflated."""
-    head, body = _frame()
+    head, body = _frame(language)
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     packed = {"facts": text.encode("utf-8"), **blocks}
     data = "\n".join(
@@ -39,10 +41,10 @@ def build_page(facts: Mapping[str, object], blocks: Mapping[str, bytes], languag
 
 
 def _deflated(block: bytes) -> str:
-    return base64.b64encode(zlib.compress(block, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(block)).decode("ascii")
 
 
-def _frame() -> tuple[str, str]:
+def _frame(language: Language) -> tuple[str, str]:
     """Return head and body of the page without data, under a policy that names each script by its hash."""
     page = _folium_page()
     styles = [*_inline("style", page), *(_asset(name) for name in STYLES)]
@@ -60,8 +62,15 @@ def _frame() -> tuple[str, str]:
         ]
     )
     licence = f"<!-- Leaflet 1.9.4\n{_asset('leaflet/LICENSE')}-->"
-    body = "\n".join([licence, markup, _PLACE, *(f"<script>{script}</script>" for script in scripts), "</body>"])
+    inlined = [f"<script>{script}</script>" for script in scripts]
+    body = "\n".join([licence, _curtain(language), f"<main>{markup}</main>", _PLACE, *inlined, "</body>"])
     return head, body
+
+
+def _curtain(language: Language) -> str:
+    """Return what is seen until the map is there, or when the browser cannot open it; our own words only."""
+    loading, trouble = (html.escape(label(f"map.{key}", language)) for key in ("loading", "trouble"))
+    return f'<p class="curtain" id="curtain" role="status" data-trouble="{trouble}">{loading}</p>'
 
 
 def _folium_page() -> str:
@@ -70,7 +79,7 @@ def _folium_page() -> str:
         tiles=None,
         zoom_start=5,
         zoom_control=False,
-        zoom_snap=0.5,
+        zoom_snap=0.25,
         prefer_canvas=True,
         attribution_control=False,
     )
