@@ -109,6 +109,10 @@ class DemandSettings(Section):
     )
     weight_work: Share = Field(default=0.4, description="share of weekday 09-17 footfall (D§3.1 [A])")
     weight_visit: Share = Field(default=0.2, description="share of weekend 09-17 footfall (D§3.1 [A])")
+    footfall_spread_m: NonNegative = Field(
+        default=1_000.0,
+        description="footfall is spread over a square of this side, m: signalling places people within 250-500 m (D§12.2)",
+    )
     visits_per_person_year: Positive = Field(
         default=3.0,
         le=100.0,

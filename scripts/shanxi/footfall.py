@@ -12,7 +12,7 @@ from .lattice import PIXELS_PER_DEGREE
 from .people import People
 from .settlement import Land
 
-BLOCK = (4, 5)  # pixels per lattice point, about 930 by 920 m
+BLOCK = (2, 3)  # pixels per lattice point, about 460 by 550 m
 SEEN = 0.30  # part of the people present whom one carrier would see
 FLOOR = 10  # k-anonymity: fewer people than this are not reported
 ROUND = 5

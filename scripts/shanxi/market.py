@@ -124,7 +124,8 @@ def finish(
     seen = np.maximum(visits * np.exp(noise[0]), 4)
     deposits = money * np.exp(noise[1])
     urban = frame["tier"].map({"U": 1.0, "C": 0.55, "T": 0.3}).to_numpy()
-    opex = 13.5 * frame["staff"] + frame["area_m2"] * (0.03 + 0.10 * urban) + 4 * frame["smart_devices"] + 25
+    # About 420 for a standard and 220 for a light branch, as the planning defaults of the domain notes have it.
+    opex = 26 * frame["staff"] + frame["area_m2"] * (0.06 + 0.12 * urban) + 6 * frame["smart_devices"] + 60
     lease = pd.Timestamp("2027-01-31") + pd.to_timedelta(rng.integers(0, 8 * 12 - 1, size) * 30.44, unit="D")
     main = seen.argsort(kind="stable")[::-1]
     locked = np.zeros(size, int)

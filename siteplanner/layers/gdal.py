@@ -20,7 +20,6 @@ os.environ.update(SETTINGS)
 import pyogrio  # noqa: E402
 import rasterio  # noqa: E402
 import rasterio.features  # noqa: E402
-import rasterio.warp  # noqa: E402
 import rasterio.windows  # noqa: E402
 
 __all__ = ["pyogrio", "rasterio"]

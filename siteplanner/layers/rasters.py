@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 
 from siteplanner.errors import Fault
 from siteplanner.layers.gdal import SETTINGS, rasterio
@@ -119,9 +120,11 @@ def _overlap_faults(
     if bounds is None:
         return []
     try:
-        west, south, east, north = rasterio.warp.transform_bounds(raster.crs, "EPSG:4326", *raster.bounds)
-    except rasterio.errors.RasterioError:
-        west = south = east = north = float("nan")
+        turn = pyproj.Transformer.from_crs(raster.crs.to_wkt(), "EPSG:4326", always_xy=True)
+        west, south, east, north = turn.transform_bounds(*raster.bounds)
+    except (pyproj.exceptions.ProjError, rasterio.errors.RasterioError):
+        found = "a coordinate system that does not lead to WGS 84"
+        return [Fault(name, "", "", found, "one of the Earth, such as EPSG:4326")]
     if west < bounds[2] and east > bounds[0] and south < bounds[3] and north > bounds[1]:
         return []
     found = f"pixels from {west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"

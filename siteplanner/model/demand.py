@@ -83,8 +83,8 @@ def estimate_demand(
     people = _people_by_cell(grid, parts, epochs)
     present = footfall.reindex(grid.cells.index, fill_value=0.0)
     cells = people.assign(
-        work=_band(present, "footfall_weekday_day"),
-        leisure=_band(present, "footfall_weekend_day"),
+        work=_spread(grid, _band(present, "footfall_weekday_day"), settings[0].footfall_spread_m),
+        leisure=_spread(grid, _band(present, "footfall_weekend_day"), settings[0].footfall_spread_m),
         **_developments_by_cell(grid, developments, epochs, settings[0]),
     )
     cells = _settle(grid, cells.assign(**_growth(grid, cells, epochs)), settings[1])
@@ -131,6 +131,14 @@ def _band(present: pd.DataFrame, name: str) -> np.ndarray:
     if name not in present:
         return np.zeros(len(present))
     return present[name].fillna(0.0).to_numpy(dtype=float)
+
+
+def _spread(grid: Grid, present: np.ndarray, side_m: float) -> np.ndarray:
+    """Spread people over the ground on which they may have been seen, their total unchanged."""
+    if side_m <= grid.lattice.cell_m or present.sum() == 0.0:
+        return present
+    around = focal_mean(grid, present, side_m)
+    return around * (present.sum() / around.sum())
 
 
 def _developments_by_cell(

@@ -8,6 +8,7 @@ import pandas as pd
 from siteplanner import tables
 from siteplanner.model.contest import NEW_RATING, Contest, Evidence
 from siteplanner.model.relocation import Relocation
+from siteplanner.model.rules import LOCAL_FORMAT
 from siteplanner.model.scores import site_cost
 from siteplanner.scenario import Scenario
 
@@ -83,9 +84,13 @@ def _choose(
     kinds, reasons = [], []
     for at in range(len(moves)):
         local = origins["county_id"].iloc[at] == sites["county_id"].iloc[at]
-        admissible = STAFFED if served[at] and local else STAFFED[1:]
+        admissible = [
+            kind
+            for kind in STAFFED
+            if (served[at] or table["manual_cash"][kind]) and (local or kind != LOCAL_FORMAT)
+        ]
         manned = [kind for kind in admissible if table["staff_min"][kind] <= origins["staff"].iloc[at]]
-        kind, reason = _smallest(manned or list(admissible[:1]), visits[at], capacity)
+        kind, reason = _smallest(manned or admissible[:1], visits[at], capacity)
         kinds.append(kind)
         reasons.append(reason)
     return kinds, reasons

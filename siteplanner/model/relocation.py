@@ -11,7 +11,7 @@ from siteplanner.errors import EngineError, NoLegalPlanError
 from siteplanner.location import Infeasible, NoPlanInTime, Solution, max_capture
 from siteplanner.model.contest import Contest, Evidence
 from siteplanner.model.pairing import Merits, Pairs, order_moves, pair_up
-from siteplanner.model.rejections import list_rejected
+from siteplanner.model.rejections import Outcome, list_rejected
 from siteplanner.model.rules import NO_ID, Ground, too_close, trace_rules
 from siteplanner.model.scores import Scores
 from siteplanner.model.worth import Worth, gain_of_each, state_worth, value_of
@@ -78,7 +78,8 @@ def relocate(
     closed = np.flatnonzero(~solution.open[:n_branches])
     opened = n_branches + np.flatnonzero(solution.open[n_branches:])
     score = np.concatenate((scores.release["score"].to_numpy(), scores.attract["score"].to_numpy()))
-    pairs = pair_up(ground, closed, opened, Merits(score, gain_of_each(worth, solution.open)))
+    gain = gain_of_each(worth, solution.open)
+    pairs = pair_up(ground, closed, opened, Merits(score, gain))
     ordered, networks = order_moves(ground, pairs)
     _hold_limits(ground, networks[-1])
     chosen = np.zeros(ground.unit.shape[0], dtype=bool)
@@ -86,7 +87,7 @@ def relocate(
     blocked = np.setdiff1d(np.concatenate((closed, opened)), np.concatenate((ordered.branch, ordered.place)))
     return Relocation(
         moves=_tell_moves(ordered, ground, evidence.candidates.sites.index.to_numpy()),
-        rejected=list_rejected(ground, scores, networks[-1], blocked),
+        rejected=list_rejected(ground, scores, Outcome(networks[-1], blocked, gain)),
         trace=trace_rules(ground, networks),
         proof=_prove(worth, ground, chosen, solution),
     )

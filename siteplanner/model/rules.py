@@ -23,7 +23,8 @@ LOCAL_FORMAT = "community"
 
 NO_ID = -1
 
-Place = np.ndarray
+Standing = np.ndarray
+"""The place of each own branch: a network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,7 @@ class Ground:
     max_moves: int
 
     @property
-    def today(self) -> Place:
+    def today(self) -> Standing:
         """Return the network before the plan."""
         return np.arange(self.branch_ids.size)
 
@@ -78,7 +79,7 @@ class Rule:
 
     rule: str
     severity: Literal["hard", "warn"]
-    broken: Callable[[Ground, Place], np.ndarray]
+    broken: Callable[[Ground, Standing], np.ndarray]
 
 
 def lay_ground(
@@ -197,23 +198,23 @@ def _pick(ids: np.ndarray, where: np.ndarray) -> np.ndarray:
     return np.asarray(ids[where])
 
 
-def _moved(ground: Ground, network: Place) -> np.ndarray:
+def _moved(ground: Ground, network: Standing) -> np.ndarray:
     return np.flatnonzero(network != ground.today)
 
 
-def _other_prefecture(ground: Ground, network: Place) -> np.ndarray:
+def _other_prefecture(ground: Ground, network: Standing) -> np.ndarray:
     return _pick(ground.branch_ids, ground.prefecture[network] != ground.prefecture[ground.today])
 
 
-def _upward(ground: Ground, network: Place) -> np.ndarray:
+def _upward(ground: Ground, network: Standing) -> np.ndarray:
     return _pick(ground.branch_ids, ground.level[network] > ground.level[ground.today])
 
 
-def _left_county(ground: Ground, network: Place) -> np.ndarray:
+def _left_county(ground: Ground, network: Standing) -> np.ndarray:
     return _pick(ground.branch_ids, ground.local & (ground.county[network] != ground.county[ground.today]))
 
 
-def _empty_townships(ground: Ground, network: Place) -> np.ndarray:
+def _empty_townships(ground: Ground, network: Standing) -> np.ndarray:
     if not ground.keep_township:
         return ground.townships[:0]
     before = _counts(ground.township[ground.today], ground.townships.size)
@@ -221,42 +222,42 @@ def _empty_townships(ground: Ground, network: Place) -> np.ndarray:
     return _pick(ground.townships, (before > 0) & (after == 0) & (ground.rivals == 0))
 
 
-def _empty_counties(ground: Ground, network: Place) -> np.ndarray:
+def _empty_counties(ground: Ground, network: Standing) -> np.ndarray:
     if not ground.keep_county:
         return ground.counties[:0]
     before = _counts(ground.county[ground.today], ground.counties.size)
     return _pick(ground.counties, (before > 0) & (_counts(ground.county[network], ground.counties.size) == 0))
 
 
-def _protected(ground: Ground, network: Place) -> np.ndarray:
+def _protected(ground: Ground, network: Standing) -> np.ndarray:
     return _pick(ground.branch_ids, ground.fixed & (network != ground.today))
 
 
-def _crowded(ground: Ground, network: Place) -> np.ndarray:
+def _crowded(ground: Ground, network: Standing) -> np.ndarray:
     moved = _moved(ground, network)
     close = too_close(ground, network[moved], network)
     close[np.arange(moved.size), moved] = False
     return _pick(ground.branch_ids, moved[close.any(axis=1)])
 
 
-def _below_floor(ground: Ground, network: Place) -> np.ndarray:
+def _below_floor(ground: Ground, network: Standing) -> np.ndarray:
     before = _counts(ground.county[ground.today], ground.counties.size)
     after = _counts(ground.county[network], ground.counties.size)
     return _pick(ground.counties, after < np.minimum(ground.floor, before))
 
 
-def _above_cap(ground: Ground, network: Place) -> np.ndarray:
+def _above_cap(ground: Ground, network: Standing) -> np.ndarray:
     before = _counts(ground.county[ground.today], ground.counties.size)
     after = _counts(ground.county[network], ground.counties.size)
     return _pick(ground.counties, after > np.maximum(ground.cap, before))
 
 
-def _shared_places(ground: Ground, network: Place) -> np.ndarray:
+def _shared_places(ground: Ground, network: Standing) -> np.ndarray:
     used = np.bincount(network, minlength=ground.unit.shape[0])
     return _pick(ground.branch_ids, used[network] > 1)
 
 
-def _too_many(ground: Ground, network: Place) -> np.ndarray:
+def _too_many(ground: Ground, network: Standing) -> np.ndarray:
     moved = _moved(ground, network)
     return _pick(ground.branch_ids, moved[ground.max_moves :])
 
@@ -281,12 +282,12 @@ last step `relocate` holds them strictly.
 """
 
 
-def breaks(ground: Ground, network: Place) -> list[str]:
+def breaks(ground: Ground, network: Standing) -> list[str]:
     """Return the ids of the hard rules that a network breaks."""
     return [rule.rule for rule in RULES if rule.severity == "hard" and rule.broken(ground, network).size]
 
 
-def trace_rules(ground: Ground, networks: list[Place]) -> pd.DataFrame:
+def trace_rules(ground: Ground, networks: list[Standing]) -> pd.DataFrame:
     """Test every rule on every network of an order; step 0 is today."""
     rows = [
         (step, rule.rule, broken.size == 0, rule.severity, " ".join(np.sort(broken.astype(str))))

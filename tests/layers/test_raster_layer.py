@@ -22,6 +22,7 @@ def test_files_beside_a_raster_change_nothing(world):
         (np.inf, {}, "pixel row 3, column 4: found inf (infinite pixels in all: 1)"),
         (-99999.0, {}, "pixel row 3, column 4: found -99999 (negative pixels in all: 1)"),
         (1.0, {"crs": None}, "found no coordinate system, expected one that is declared"),
+        (1.0, {"crs": 'LOCAL_CS["yard",UNIT["metre",1]]'}, "found a coordinate system that does not lead to"),
         (1.0, {"corner": (10.0, 50.0)}, "expected an overlap with the counties (112.000, 37.000 to"),
     ],
 )  # fmt: skip

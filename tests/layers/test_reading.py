@@ -219,6 +219,22 @@ def test_a_file_that_is_not_what_it_says_is_named(world, name):
     assert str(world.folder) not in found[0]
 
 
+def test_broken_streams_and_foreign_bytes_are_named(world):
+    # Each of these once left the reader as another error.
+    packed = bytearray(gzip.compress(as_frame().to_csv(index=False).encode()))
+    packed[20:24] = b"\xff\xff\xff\xff"
+    world.write("b.csv.gz", bytes(packed))
+    assert "found a broken gzip file" in world.faults(branches=world.table("b.csv.gz"))[0]
+    as_frame().assign(name=["zzzzzz", "b"]).to_parquet(world.folder / "b.parquet", compression="none")
+    data = (world.folder / "b.parquet").read_bytes()
+    world.write("b.parquet", data.replace(b"zzzzzz", b"z\xff\xfezzz"))
+    assert "found a broken Parquet file" in world.faults(branches=world.table("b.parquet"))[0]
+    as_points().assign(name=["zzzzzz", "b"]).to_file(world.folder / "b.gpkg")
+    data = (world.folder / "b.gpkg").read_bytes()
+    world.write("b.gpkg", data.replace(b"zzzzzz", b"z\xff\xfezzz"))
+    assert "found a broken GeoPackage" in world.faults(branches=world.table("b.gpkg"))[0]
+
+
 def test_absent_columns_are_filled_as_promised_and_noted(world):
     layers = world.read()
     branches = layers.branches
