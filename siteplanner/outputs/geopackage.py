@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
+from pyogrio.errors import DataLayerError, DataSourceError
 
+from siteplanner.errors import OutputError
 from siteplanner.outputs.exports import clean_text, gaps_in_words
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.qgis import styles
@@ -27,6 +29,11 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
     Columns and codes are those of the data dictionary. ``branches`` holds a branch once when it stays and
     twice when it moves; ``state``: before = stays + leaves, after = stays + arrives. ``outlets`` does the
     same for the outlets of all banks as the market sees them.
+
+    Raises
+    ------
+    OutputError
+        The disk refused.
     """
     layers = {
         "counties": _counties(plan),
@@ -36,14 +43,19 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
         "branches": _branches(plan),
         "outlets": _outlets(plan),
     }
-    with _fixed_clock():
-        for name, frame in layers.items():
+    try:
+        with _fixed_clock():
+            for name, frame in layers.items():
+                multi = name in {"counties", "zones"}
+                pyogrio.write_dataframe(
+                    _clean(frame), path, layer=name, driver="GPKG", promote_to_multi=multi
+                )
+            options = {"FID": "id"}
             pyogrio.write_dataframe(
-                _clean(frame), path, layer=name, driver="GPKG", promote_to_multi=name in {"counties", "zones"}
+                styles(language), path, layer="layer_styles", driver="GPKG", layer_options=options
             )
-        pyogrio.write_dataframe(
-            styles(language), path, layer="layer_styles", driver="GPKG", layer_options={"FID": "id"}
-        )
+    except (DataSourceError, DataLayerError) as error:
+        raise OutputError(f"{path}: {error}".splitlines()[0]) from error
     return {name: len(frame) for name, frame in layers.items()}
 
 

@@ -54,7 +54,8 @@ def move_table(rows: pd.DataFrame, language: Language) -> Markup:
         if len(rows) > _MOST_ROWS
         else ""
     )
-    return heading("moves_title", language) + table(top, body, sums) + more
+    note = paragraph(say("break_even_note", language), "small")
+    return heading("moves_title", language) + table(top, body, sums) + more + note
 
 
 def _head(name: str, unit: str, language: Language) -> Markup:

@@ -25,6 +25,8 @@ _MAIN_KPIS = (
     "mean_minutes_own", "ede_minutes_own", "visits_own", "share_own", "deposits_own_wan",
     "opex_wan",
 )  # fmt: skip
+_DEPOSITS = "deposits_own_wan"
+_MODELS_DIFFER = 0.10  # from here both answers are shown (D§7.2)
 _BIG = 1_000.0  # from here decimals say nothing
 
 
@@ -99,7 +101,7 @@ def recommendation(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup
         after=strong(percent(sums["cover_after"], 1)),
     )
     ask = say("ask", language, gap=proof_percent(plan))
-    cautions = Markup("").join(paragraph(words, "caution") for words in _cautions(rows, language))
+    cautions = Markup("").join(paragraph(words, "caution") for words in _cautions(plan, rows, language))
     return (
         heading("recommendation", language)
         + paragraph(lead + effect + ask, "lead")
@@ -135,7 +137,7 @@ def _share(part: float, whole: float) -> float:
     return float(part) / whole if whole else math.nan
 
 
-def _cautions(rows: pd.DataFrame, language: Language) -> list[Markup]:
+def _cautions(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup]:
     """Say what a sum would hide: downsizing sold as growth (D§7.3), moves that cost more than they yield."""
     only_cost = rows[(rows["npv_wan"] > 0) & (rows["net_wan"] < 0)]
     losing = rows[rows["npv_wan"] < 0]
@@ -144,7 +146,19 @@ def _cautions(rows: pd.DataFrame, language: Language) -> list[Markup]:
         said.append(say("caution_cost", language, n=len(only_cost), seqs=_seqs(only_cost)))
     if len(losing):
         said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing)))
-    return said
+    return said + _second_opinion(plan, rows, language)
+
+
+def _second_opinion(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup]:
+    """Show what the market model says of the whole network where it differs from the ledger (D§7.2)."""
+    kpis, ledger = plan.ledger.kpis, float(rows["net_wan"].sum())
+    if _DEPOSITS not in kpis.index:
+        return []
+    market = float(kpis["after"][_DEPOSITS]) - float(kpis["before"][_DEPOSITS])
+    if abs(market - ledger) <= _MODELS_DIFFER * abs(ledger):
+        return []
+    amounts = {"ledger": money(ledger, language, plus=True), "market": money(market, language, plus=True)}
+    return [say("caution_models", language, **amounts)]
 
 
 def _seqs(rows: pd.DataFrame) -> str:
@@ -231,7 +245,7 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
     main = kpis.loc[[kpi for kpi in _MAIN_KPIS if kpi in kpis.index]]
     rows = [_kpi_row(str(kpi), row, language) for kpi, row in (main if len(main) else kpis).iterrows()]
     drawn = table([*top, (say("bars_heading", language), "")], rows)
-    return heading("kpi_title", language) + drawn + paragraph(say("kpi_more", language), "small")
+    return heading("kpi_title", language) + paragraph(say("kpi_more", language), "small intro") + drawn
 
 
 def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from siteplanner import tables
+from siteplanner.errors import OutputError
 from siteplanner.labels import label
 from siteplanner.outputs.dictionary import dictionary_rows
 from siteplanner.outputs.exports import clean_text, gaps_in_words
@@ -46,7 +48,13 @@ _INFINITE = {math.inf: "\u221e", -math.inf: "\u2212\u221e"}
 
 
 def write_workbook(plan: Plan, path: Path, language: Language) -> dict[str, int]:
-    """Write moves.xlsx; the same plan gives the same bytes. Return the rows of every sheet."""
+    """Write moves.xlsx; the same plan gives the same bytes. Return the rows of every sheet.
+
+    Raises
+    ------
+    OutputError
+        The disk refused.
+    """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(str(path), options)
     book.set_properties({"title": _title(plan, language), "created": _CREATED})
@@ -57,7 +65,10 @@ def write_workbook(plan: Plan, path: Path, language: Language) -> dict[str, int]
             book.add_worksheet(word("sheets", name, language)[:31]), frame, (table, language), styles
         )
         rows[name] = len(frame)
-    book.close()
+    try:
+        book.close()
+    except FileCreateError as error:
+        raise OutputError(f"{path}: {error}") from error
     return rows
 
 

@@ -33,7 +33,16 @@ from siteplanner.outputs.geopackage import write_geopackage
 from siteplanner.outputs.move_rows import move_rows, zones_at
 from siteplanner.outputs.workbook import write_workbook
 
-FILES = {"map.html", "report.html", "moves.csv", "moves.xlsx", "plan.gpkg", "cells.parquet", "manifest.json"}
+FILES = {
+    "map.html",
+    "report.html",
+    "moves.csv",
+    "moves.xlsx",
+    "plan.gpkg",
+    "cells.parquet",
+    "people.parquet",
+    "manifest.json",
+}
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +264,7 @@ def test_the_workbook_in_english_has_no_chinese(plan, tmp_path):
 def test_the_geopackage_reads_back(folder, plan):
     path = folder / "plan.gpkg"
     layers = dict(pyogrio.list_layers(path))
-    assert set(layers) == {"counties", "zones", "sites", "moves", "branches", "layer_styles"}
+    assert set(layers) == {"counties", "zones", "sites", "moves", "branches", "outlets", "layer_styles"}
     moves = gpd.read_file(path, layer="moves")
     assert moves.crs.to_epsg() == 4326
     assert moves["branch_id"].tolist() == plan.relocation.moves["branch_id"].tolist()

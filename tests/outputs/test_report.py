@@ -256,3 +256,15 @@ def test_bars_and_dumbbells_are_to_scale_and_silent_without_numbers():
     assert figures.bars(0.0, 0.0, "x") == Markup("")
     assert figures.dumbbell(float("nan"), 0.5, "x") == Markup("")
     assert 'cx="50.0"' in figures.dumbbell(0.5, 0.5, "x")
+
+
+def test_two_models_that_disagree_are_both_shown(plan):
+    net = float(plan.ledger.moves["net_wan"].sum())
+
+    def told(change):
+        kpis = plan.ledger.kpis.copy()
+        kpis.loc["deposits_own_wan"] = [1_000.0, 1_000.0 + change, "10,000 CNY"]
+        return render_report(replace(plan, ledger=replace(plan.ledger, kpis=kpis)), "en", "0.1.0")
+
+    assert "the market model of the whole network says" in told(net * 0.5)
+    assert "the market model of the whole network says" not in told(net * 1.05)
