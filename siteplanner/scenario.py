@@ -383,7 +383,11 @@ class RelocationSettings(Section):
     gap: float = Field(
         default=0.008, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
-    time_limit_s: Positive = Field(default=40.0, le=86_400.0, description="solver time, s")
+    time_limit_s: Positive = Field(
+        default=90.0,
+        le=86_400.0,
+        description="longest solver time, s; a plan that it stops may differ between machines",
+    )
     seed: int = Field(
         default=20190305, ge=0, le=2**31 - 1, description="seed of the solver; same seed, same plan"
     )

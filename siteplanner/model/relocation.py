@@ -24,8 +24,8 @@ RULES_OF_KEYWORD = {
     "group_max": ("CAP",),
     "conflicts": ("SPACING",),
     "move_classes": ("CN-1", "CN-2"),
-    "locked_open": ("PROTECTED", "CN-3", "CN-5", "CN-6"),
-    "locked_closed": ("SPACING", "CN-1", "CN-2"),
+    "locked_open": ("PROTECTED", "CN-3", "CN-5", "CN-6", "SOURCE"),
+    "locked_closed": ("SPACING", "CN-1", "CN-2", "TARGET"),
 }
 """Rules behind each constraint of the location problem, to name those that clash."""
 
