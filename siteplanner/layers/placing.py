@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.spatial import cKDTree
+from sklearn.neighbors import BallTree
 
 from siteplanner.scenario import RuleSettings
 
@@ -86,19 +86,16 @@ def find_township(points: pd.DataFrame, townships: pd.DataFrame) -> np.ndarray:
     """
     if townships.empty or points.empty:
         return np.full(len(points), "", dtype=object)
-    seats = townships.sort_index()
-    codes = {county: i for i, county in enumerate(sorted(set(seats["county_id"])))}
-    tree = cKDTree(_in_county_space(seats, codes))
-    # Two points of one county are less than 2 apart, of two counties at least 10.
-    far, seat = tree.query(_in_county_space(points, codes), distance_upper_bound=5.0)
-    return np.append(seats.index.to_numpy(dtype=object), "")[np.where(np.isfinite(far), seat, len(seats))]
-
-
-def _in_county_space(points: pd.DataFrame, codes: dict[str, int]) -> np.ndarray:
-    """Return unit vectors with the county as a fourth coordinate: chords order like great circles."""
-    phi, lam = np.radians(points["lat"].to_numpy()), np.radians(points["lon"].to_numpy())
-    county = points["county_id"].map(codes).fillna(-1).to_numpy(dtype=float) * 10.0
-    return np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi), county])
+    found = np.full(len(points), "", dtype=object)
+    seats_of = dict(tuple(townships.sort_index().groupby("county_id")))
+    where = np.radians(points[["lat", "lon"]].to_numpy(dtype=float))
+    for county, rows in points.groupby("county_id").indices.items():
+        if county in seats_of:
+            seats = seats_of[county]
+            tree = BallTree(np.radians(seats[["lat", "lon"]].to_numpy(dtype=float)), metric="haversine")
+            nearest = tree.query(where[rows], return_distance=False)[:, 0]
+            found[rows] = seats.index.to_numpy(dtype=object)[nearest]
+    return found
 
 
 def place(
