@@ -87,11 +87,11 @@ def find_township(points: pd.DataFrame, townships: pd.DataFrame) -> np.ndarray:
     if townships.empty or points.empty:
         return np.full(len(points), "", dtype=object)
     found = np.full(len(points), "", dtype=object)
-    seats_of = dict(tuple(townships.sort_index().groupby("county_id")))
+    seats_of = {str(county): seats for county, seats in townships.sort_index().groupby("county_id")}
     where = np.radians(points[["lat", "lon"]].to_numpy(dtype=float))
     for county, rows in points.groupby("county_id").indices.items():
-        if county in seats_of:
-            seats = seats_of[county]
+        if str(county) in seats_of:
+            seats = seats_of[str(county)]
             tree = BallTree(np.radians(seats[["lat", "lon"]].to_numpy(dtype=float)), metric="haversine")
             nearest = tree.query(where[rows], return_distance=False)[:, 0]
             found[rows] = seats.index.to_numpy(dtype=object)[nearest]
