@@ -223,9 +223,9 @@ def _synergy(evidence: Evidence, scenario: Scenario) -> np.ndarray:
     least = sites["settlement"].map(spacing).to_numpy(dtype=float)
     radius = np.where(sites["tier"] == "U", scenario.clusters.radius_u_km, scenario.clusters.radius_ct_km)
     nearest = nearest_km(sites, branches)
-    span = np.maximum(radius - least, np.finfo(float).tiny)
-    value = 1.0 - (nearest - least) / span
-    return np.where(nearest < least, 0.0, value.clip(0.0, 1.0))
+    span = radius - least
+    share = np.divide(nearest - least, span, out=np.ones(len(sites)), where=span > 0.0)
+    return np.where(nearest < least, 0.0, np.clip(1.0 - share, 0.0, 1.0))
 
 
 def nearest_km(points: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
