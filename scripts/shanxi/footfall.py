@@ -16,7 +16,8 @@ BLOCK = (2, 3)  # pixels per lattice point, about 460 by 550 m
 SEEN = 0.30  # part of the people present whom one carrier would see
 FLOOR = 10  # k-anonymity: fewer people than this are not reported
 ROUND = 5
-LEAST_AT_PEAK = 20
+CROWD = 100  # counts from here on are rounded to 10
+LEAST_AT_PEAK = 30
 DAYS = {"weekday": "2026-03-18", "sunday": "2026-03-22"}
 HOURS = np.arange(24)
 
@@ -64,7 +65,8 @@ def model_footfall(land: Land, persons: People, activity: Activity, rng: np.rand
         )
         day = rng.lognormal(0, 0.08, size)[:, None]
         seen = rng.poisson(present * day)
-        count = (np.round(seen / ROUND) * ROUND).astype(np.int32)
+        step = np.where(seen >= CROWD, 2 * ROUND, ROUND)
+        count = (np.round(seen / step) * step).astype(np.int32)
         shown = (seen >= FLOOR) & (count >= FLOOR) & (count.max(axis=1) >= LEAST_AT_PEAK)[:, None]
         place, hour = np.nonzero(shown)
         time = np.datetime64(date) + hour.astype("timedelta64[h]")
