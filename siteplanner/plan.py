@@ -8,6 +8,7 @@ from siteplanner.engines import get_engine
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
 from siteplanner.model.access import Access, measure_access
+from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import Clusters, group_branches
 from siteplanner.model.contest import Evidence, prepare_contest, survey_ground
 from siteplanner.model.demand import Demand, Epochs, estimate_demand
@@ -90,10 +91,11 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         (scenario.demand, scenario.access),
     )
     clock.step("access")
-    outlets = list_outlets(layers.branches, layers.competitors, scenario.market)
+    branches = equip(layers.branches, layers.catalogue)
+    outlets = list_outlets(branches, layers.competitors, scenario.market)
     access = measure_access(demand, grid, outlets, scenario.access)
     clock.step("market")
-    shared = share_market(demand, access, layers.branches, (scenario.market, scenario.access))
+    shared = share_market(demand, access, branches, (scenario.market, scenario.access))
     demand, market = calibrate(demand, shared)
     clock.step("zones")
     places = Places(layers.counties, layers.townships, layers.developments)
@@ -105,7 +107,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
     clock.step("scores")
     evidence = Evidence(
-        layers.branches, layers.competitors, layers.counties, layers.catalogue,
+        branches, layers.competitors, layers.counties, layers.catalogue,
         grid, demand, access, market, zones, candidates,
     )  # fmt: skip
     contest = prepare_contest(evidence, scenario)

@@ -3,7 +3,7 @@
 ``D§n`` cites section n of the project's domain notes (`docs/domain.md`); "no source" marks a planning default.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -163,13 +163,18 @@ class DemandSettings(Section):
     )
 
 
-class TravelClass(Section):
-    """Speed and reach of people of one kind of settlement."""
+class Travel(Section):
+    """Speed and reach of people."""
 
-    density_per_km2: NonNegative = Field(description="from this many residents per km2 (3x3 km focal mean)")
     speed_kmh: Positive = Field(description="door-to-door speed, km/h (D§4 [A])")
     detour: float = Field(ge=1.0, le=3.0, description="path length over straight distance")
     reach_km: Positive = Field(description="no trip is longer than this, straight km")
+
+
+class TravelClass(Travel):
+    """Speed and reach of people of one kind of settlement, and where it begins."""
+
+    density_per_km2: NonNegative = Field(description="from this many residents per km2 (3x3 km focal mean)")
 
 
 class AccessSettings(Section):
@@ -178,7 +183,7 @@ class AccessSettings(Section):
     core: TravelClass = TravelClass(density_per_km2=8_000.0, speed_kmh=4.8, detour=1.25, reach_km=3.0)
     urban: TravelClass = TravelClass(density_per_km2=1_500.0, speed_kmh=16.5, detour=1.25, reach_km=6.0)
     town: TravelClass = TravelClass(density_per_km2=300.0, speed_kmh=19.0, detour=1.3, reach_km=10.0)
-    rural: TravelClass = TravelClass(density_per_km2=0.0, speed_kmh=35.0, detour=1.4, reach_km=20.0)
+    rural: Travel = Travel(speed_kmh=35.0, detour=1.4, reach_km=20.0)
     bands_min: tuple[float, float, float] = Field(
         default=(10.0, 20.0, 30.0), description="E2SFCA bands, minutes (Luo & Qi 2009)"
     )
@@ -188,6 +193,20 @@ class AccessSettings(Section):
     cover_min: Positive = Field(
         default=15.0, le=120.0, description="a person is covered within this many minutes"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_what_is_not_named(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Let a settlement class name only what it changes."""
+        if not isinstance(given, dict):
+            return given
+        usual = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: {**usual[name].model_dump(), **value}
+            if isinstance(value, dict) and isinstance(usual.get(name), Travel)
+            else value
+            for name, value in given.items()
+        }
 
 
 class MarketSettings(Section):
@@ -396,7 +415,6 @@ class RelocationSettings(Section):
 class RuleSettings(Section):
     """Hard rules of a relocation (D§10)."""
 
-    pack: Literal["cn"] = Field(default="cn", description="rule pack")
     protected: tuple[str, ...] = Field(default=(), description="branch_id of branches that stay")
     keep_last_in_township: bool = Field(default=True, description="rule CN-5")
     keep_last_own_in_county: bool = Field(default=True, description="rule CN-6, made hard")

@@ -10,12 +10,11 @@ from siteplanner.scenario import MarketSettings
 
 # Factors of the service rating (D§4 [A]).
 RATING_FACTOR = {"A": 1.10, "B": 1.00, "C": 0.95, "D": 0.90}
-RATING_UNKNOWN = "B"
 # Opening hours of a branch whose attractiveness is neither raised nor lowered by them (D§4: hours / 40).
 USUAL_HOURS = 40.0
 
-# What a branch has when neither its table nor another branch tells; no source.
-FALLBACK = {"counters": 4.0, "smart_devices": 4.0, "atms": 0.0, "hours_per_week": USUAL_HOURS}
+# Counters of a usual branch, where no own branch has any; no source.
+USUAL_COUNTERS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +63,16 @@ def counter_hours(capacity: pd.DataFrame, settings: MarketSettings) -> np.ndarra
     return (counters * capacity["hours_per_week"]).to_numpy(dtype=float)
 
 
-def fill_capacity(branches: pd.DataFrame) -> pd.DataFrame:
-    """Return counters, devices, machines, hours and rating of branches without gaps.
-
-    A missing number is the median of the branches of the same format, else of all, else a usual value.
-    """
-    formats = branches["format"].fillna("standard") if "format" in branches else "standard"
-    filled = pd.DataFrame({"format": formats}, index=branches.index)
-    for column, usual in FALLBACK.items():
-        given = branches.get(column, pd.Series(np.nan, index=branches.index)).astype(float)
-        of_format = given.groupby(filled["format"]).transform("median")
-        filled[column] = given.fillna(of_format).fillna(given.median()).fillna(usual)
-    rating = branches.get("rating", pd.Series(RATING_UNKNOWN, index=branches.index))
-    return filled.assign(rating=rating.fillna(RATING_UNKNOWN))
-
-
 def take_yardstick(branches: pd.DataFrame, competitors: pd.DataFrame, settings: MarketSettings) -> Yardstick:
     """Measure today's network, so that outlets of tomorrow are put on the same scale."""
-    capacity = fill_capacity(branches.sort_index())
-    raw = raw_attractiveness(capacity, settings)
-    hours = counter_hours(capacity, settings)
-    staffed = capacity["counters"].to_numpy() > 0.0
+    own_branches = branches.sort_index()
+    raw = raw_attractiveness(own_branches, settings)
+    hours = counter_hours(own_branches, settings)
+    staffed = own_branches["counters"].to_numpy() > 0
     own = float(raw.mean()) if raw.size and raw.sum() > 0.0 else 1.0
-    mean_hours = float(hours[staffed].mean()) if staffed.any() else FALLBACK["counters"] * USUAL_HOURS
+    mean_hours = float(hours[staffed].mean()) if staffed.any() else USUAL_COUNTERS * USUAL_HOURS
     everyone = np.concatenate([raw, own * rival_prior(competitors.sort_index(), settings)])
-    unit = float(everyone.mean()) if everyone.size else 1.0
+    unit = float(everyone.mean()) if everyone.sum() > 0.0 else 1.0
     return Yardstick(own, mean_hours, unit)
 
 
@@ -113,19 +97,18 @@ def list_outlets(
     Parameters
     ----------
     branches, competitors
-        `tables.BRANCHES` and `tables.COMPETITORS` with `tables.PLACED`.
+        `tables.BRANCHES`, equipped (see `catalogue.equip`), and `tables.COMPETITORS`, with `tables.PLACED`.
     yardstick
         Scale of today's network when the branches are those after a plan; measured here when absent.
     """
     scale = yardstick or take_yardstick(branches, competitors, settings)
     own, rivals = branches.sort_index(), competitors.sort_index()
-    capacity = fill_capacity(own)
     prior = rival_prior(rivals, settings)
     place = ["lon", "lat", *(column.name for column in tables.PLACED)]
     ours = own[place].assign(
         own=True,
-        attractiveness=raw_attractiveness(capacity, settings) / scale.unit,
-        counter_hours=counter_hours(capacity, settings),
+        attractiveness=raw_attractiveness(own, settings) / scale.unit,
+        counter_hours=counter_hours(own, settings),
     )
     theirs = rivals[place].assign(
         own=False,

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siteplanner import tables
-from siteplanner.model.outlets import fill_capacity, list_outlets, rival_prior, take_yardstick
+from siteplanner.model.outlets import list_outlets, rival_prior, take_yardstick
 from siteplanner.scenario import MarketSettings
 
 SETTINGS = MarketSettings()
@@ -55,30 +55,15 @@ def test_rural_credit_is_strong_in_townships_only():
     np.testing.assert_allclose(township, [1.0, 0.9, 0.8, 0.8, 1.2])
 
 
-def test_gaps_are_filled_from_the_format_then_from_all_then_from_usual_values():
-    rows = [
-        ("B1", "light", 2, 1, np.nan, 30.0, "A"),
-        ("B2", "light", np.nan, 3, np.nan, np.nan, None),
-        ("B3", "core", np.nan, np.nan, np.nan, 50.0, "D"),
-    ]
-    filled = fill_capacity(branches_of(rows))
-    assert filled["counters"].tolist() == [2.0, 2.0, 2.0]
-    assert filled["smart_devices"].tolist() == [1.0, 3.0, 2.0]
-    assert filled["atms"].tolist() == [0.0, 0.0, 0.0]
-    assert filled["hours_per_week"].tolist() == [30.0, 30.0, 50.0]
-    assert filled["rating"].tolist() == ["A", "B", "D"]
-
-
-def test_without_rivals_or_columns():
-    bare = TWO.drop(columns=["counters", "smart_devices", "atms", "hours_per_week", "rating", "format"])
-    outlets = list_outlets(bare, rivals_of(), SETTINGS)
-    assert outlets["attractiveness"].tolist() == [1.0, 1.0]
-    assert outlets["counter_hours"].tolist() == [240.0, 240.0]
+def test_without_rivals_the_mean_own_branch_is_the_unit():
+    outlets = list_outlets(TWO, rivals_of(), SETTINGS)
+    np.testing.assert_allclose(outlets["attractiveness"].mean(), 1.0, rtol=1e-12)
+    assert outlets["own"].all()
 
 
 @given(st.permutations(range(6)))
 def test_order_of_rows_does_not_matter(order):
-    rows = [(f"B{i}", "standard", 3 + i, i, 1, 40.0 if i % 2 else np.nan, "ABCD"[i % 4]) for i in range(6)]
+    rows = [(f"B{i}", "standard", 3 + i, i, 1, 40.0 + i % 2, "ABCD"[i % 4]) for i in range(6)]
     branches, rivals = branches_of(rows), rivals_of(*["big", "rural", "city"] * 2)
     expected = list_outlets(branches, rivals, SETTINGS)
     shuffled = list_outlets(branches.iloc[order], rivals.iloc[order], SETTINGS)
