@@ -7,7 +7,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.model.capture import near_matrix
-from siteplanner.model.catalogue import Catalogue, running_cost
+from siteplanner.model.catalogue import running_cost
 from siteplanner.model.contest import Contest, Evidence, cell_at, points_of
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
@@ -182,17 +182,11 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
         "potential": near.T @ rows["potential_wan"].to_numpy(dtype=float),
         "rivals": (near.T @ (visits * rival)) / np.maximum(visits_near, np.finfo(float).tiny),
         "access": visits_near,
-        "cost": site_cost(sites, evidence.catalogue, light).to_numpy(),
+        "cost": running_cost(evidence.catalogue, light, sites).to_numpy(),
         "inclusive": near.T @ (contest.residents * _is_inclusive(evidence, contest, scenario)),
         "synergy": _synergy(evidence, scenario),
     }
     return pd.DataFrame(values, index=sites.index)
-
-
-def site_cost(sites: pd.DataFrame, catalogue: Catalogue, kinds: pd.Series) -> pd.Series:
-    """Return the running cost of formats at sites, 10,000 CNY/year; with the rent asked where it is given."""
-    asked = sites["rent"] if "rent" in sites else pd.Series(np.nan, index=sites.index)
-    return running_cost(catalogue, kinds, sites["settlement"], asked)
 
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:
