@@ -131,4 +131,4 @@ def money(wan: float, language: Language, *, plus: bool = False) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as a percentage."""
-    return number(None) if not math.isfinite(share) else f"{number(share * 100, digits)} %"
+    return number(None) if not math.isfinite(share) else f"{number(share * 100, digits)}%"

@@ -97,7 +97,6 @@ def test_a_page_of_parameters_writes_defaults_as_a_scenario_file_holds_them():
     text = parameter_table("en")
     assert "| `keep_last_in_township` | `true` |" in text
     assert "| `bands_min` | `[10.0, 20.0, 30.0]` |" in text
-    assert '| `pack` | `"cn"` | `"cn"` |' in text
     assert "None" not in text
 
 
