@@ -98,6 +98,8 @@ CHANGED = {
     "quotas.max_change": 2,
     "sites.per_zone": 1,
     "sites.max_sites": 8,
+    "queues.longest_wait_min": 3.0,
+    "queues.opens_at_hour": 8.0,
     **{
         f"scores.{name}": 0.9
         for name in (
