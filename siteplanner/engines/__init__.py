@@ -1,6 +1,7 @@
 """Big layers in, cell-sized tables out: one Protocol, engines chosen by name."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Protocol
 
 import geopandas as gpd
@@ -59,9 +60,17 @@ class Engine(Protocol):
 
 
 def get_engine(settings: EngineSettings) -> Engine:
-    """Return the engine named in the scenario; EngineError names the extra when it is missing."""
+    """Return the engine that the scenario names.
+
+    Raises
+    ------
+    EngineError
+        When its extra is not installed, naming the extra; there is no silent fall-back to another engine.
+    """
     if settings.kind == "embedded":
         from siteplanner.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine()
-    raise EngineError(f"engine {settings.kind!r} is not installed; run: pip install 'siteplanner[spark]'")
+    if find_spec("pyspark") is None:
+        raise EngineError(f"engine {settings.kind!r} needs an extra; run: pip install 'siteplanner[spark]'")
+    raise EngineError(f"engine {settings.kind!r} is not part of this version yet; set engine.kind to 'embedded'")
