@@ -495,7 +495,7 @@ class EngineSettings(Section):
     """Where the counting runs."""
 
     kind: Literal["embedded", "spark"] = Field(
-        default="embedded", description="engine; spark needs the extra"
+        default="embedded", description="engine; spark is named for the extra to come"
     )
 
 

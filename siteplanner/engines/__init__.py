@@ -1,7 +1,6 @@
 """Big layers in, cell-sized tables out: one Protocol, engines chosen by name."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Protocol
 
 import geopandas as gpd
@@ -60,17 +59,15 @@ class Engine(Protocol):
 
 
 def get_engine(settings: EngineSettings) -> Engine:
-    """Return the engine that the scenario names.
+    """Return the engine that the scenario names; EngineError when this version does not have it.
 
-    Raises
-    ------
-    EngineError
-        When its extra is not installed, naming the extra; there is no silent fall-back to another engine.
+    There is no silent fall-back to another engine.
     """
     if settings.kind == "embedded":
         from siteplanner.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine()
-    if find_spec("pyspark") is None:
-        raise EngineError(f"engine {settings.kind!r} needs an extra; run: pip install 'siteplanner[spark]'")
-    raise EngineError(f"engine {settings.kind!r} is not part of this version yet; set engine.kind to 'embedded'")
+    raise EngineError(
+        f"engine {settings.kind!r} (extra siteplanner[spark]) is not part of this version; "
+        "set engine.kind to 'embedded'"
+    )
