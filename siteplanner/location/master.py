@@ -72,13 +72,16 @@ class Master:
         self._forget_idle(duals.added)
         return Relaxed(point, bound / self._scale, reduced / self._scale)
 
-    def solve(self, seconds: float, gap: float, chosen: Mask | None) -> Answer:
-        """Solve with sites 0/1, from a known set if one is given; the bound is in the caller's units."""
+    def solve(self, seconds: float, gap: float, chosen: Mask | None, nodes: int) -> Answer:
+        """Solve with sites 0/1, from a known set if one is given; the bound is in the caller's units.
+
+        Stops after so many nodes of the search tree.
+        """
         start = None
         if chosen is not None:
             point = chosen.astype(np.float64)
             start = np.concatenate([point, self._worth(point) - 1e-9 * SCALE])
-        answer = self._program.solve(seconds, gap, start)
+        answer = self._program.solve(seconds, gap, start, nodes=nodes)
         return answer._replace(bound=(answer.bound + self._settled) / self._scale)
 
     @property
