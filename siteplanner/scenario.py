@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=0)]
 Tier = Literal["U", "C", "T", "V"]
 Settlement = Literal["core", "urban", "town", "rural"]
 ZoneClass = Literal[
@@ -193,6 +194,16 @@ class AccessSettings(Section):
     cover_min: Positive = Field(
         default=15.0, le=120.0, description="a person is covered within this many minutes"
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AccessSettings":
+        if not 0.0 < self.bands_min[0] < self.bands_min[1] < self.bands_min[2]:
+            msg = "bands_min must ascend"
+            raise ValueError(msg)
+        if not self.core.density_per_km2 >= self.urban.density_per_km2 >= self.town.density_per_km2:
+            msg = "density_per_km2 must not rise from core to urban to town"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -414,7 +425,7 @@ class RelocationSettings(Section):
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
     spacing_rural_km: NonNegative = Field(default=5.0, description="own-own spacing (D§7.4 [A])")
     gap: float = Field(
-        default=0.008, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
+        default=0.001, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
     time_limit_s: Positive = Field(
         default=90.0,
@@ -432,10 +443,10 @@ class RuleSettings(Section):
     protected: tuple[str, ...] = Field(default=(), description="branch_id of branches that stay")
     keep_last_in_township: bool = Field(default=True, description="rule CN-5")
     keep_last_own_in_county: bool = Field(default=True, description="rule CN-6, made hard")
-    county_floor: dict[str, int] = Field(
+    county_floor: dict[str, Count] = Field(
         default_factory=dict, description="county_id = fewest own branches after the plan"
     )
-    county_cap: dict[str, int] = Field(
+    county_cap: dict[str, Count] = Field(
         default_factory=dict, description="county_id = most own branches after the plan"
     )
     tier_when_unknown: Literal["U", "C", "T"] = Field(
@@ -466,6 +477,13 @@ class EconomicsSettings(Section):
     short_move_ct_km: Positive = Field(default=3.0, description="same-market move, elsewhere (D§7.2)")
     short_move_retention: Share = Field(default=0.965, description="kept in a short move (D§7.2: .95-.98)")
     inertia: float = Field(default=4.0, ge=1.0, le=20.0, description="kappa, pull of the own brand (D§4)")
+
+    @model_validator(mode="after")
+    def _losses_in_order(self) -> "EconomicsSettings":
+        if self.loss_min > self.loss_max:
+            msg = "loss_min must not be above loss_max"
+            raise ValueError(msg)
+        return self
 
 
 class FormatSettings(Section):

@@ -8,10 +8,8 @@ import pandas as pd
 import shapely
 from sklearn.neighbors import BallTree
 
+from siteplanner.model.sphere import EARTH_RADIUS_KM
 from siteplanner.scenario import RuleSettings
-
-# Mean radius of the Earth (IUGG), km.
-EARTH_RADIUS_KM = 6371.0088
 
 # A point just over the drawn line belongs to the county: boundaries are generalised by about this much (no
 # source).

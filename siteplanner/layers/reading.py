@@ -1,6 +1,6 @@
 """All files of a scenario to one record: every fault of every file is found before anything is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +78,8 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
             tables.SITES,
         )
     }
+    points["competitors"] = _named_apart(points["competitors"], points["branches"].index)
+    findings.faults += _rule_faults(scenario.rules, points["branches"], counties)
     tickets = _read_tickets(inputs, points["branches"], findings)
     bounds = None if counties is None else _bounds_of(counties)
     population, earlier, aged_60 = (
@@ -107,6 +109,31 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         notes=tuple(findings.notes),
         files=dict(sorted(findings.files.items())),
     ), ()
+
+
+def _named_apart(rivals: pd.DataFrame, branches: pd.Index) -> pd.DataFrame:
+    """Lengthen the ids that rivals were given until no branch bears one: all outlets share a table."""
+    while rivals.index.isin(branches).any():
+        rivals = rivals.set_axis("R" + rivals.index)
+    return rivals
+
+
+def _rule_faults(
+    rules: RuleSettings, branches: pd.DataFrame, counties: gpd.GeoDataFrame | None
+) -> list[Fault]:
+    """Refuse rules for branches and counties that do not exist: a slip of the pen would lift the rule."""
+    known: list[tuple[str, Iterable[str], pd.Index | None]] = [
+        ("protected", rules.protected, branches.index),
+        ("county_floor", rules.county_floor, None if counties is None else counties.index),
+        ("county_cap", rules.county_cap, None if counties is None else counties.index),
+    ]
+    return [
+        Fault("scenario", f"key rules.{key}", "", f'"{one}"', f"a {ids.name} of the inputs")
+        for key, named, ids in known
+        if ids is not None and len(ids)
+        for one in named
+        if one not in ids
+    ]
 
 
 def _bounds_of(counties: gpd.GeoDataFrame) -> Bounds:

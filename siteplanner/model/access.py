@@ -10,6 +10,7 @@ from siteplanner import tables
 from siteplanner.model.demand import Demand
 from siteplanner.model.grid import Grid, centre_lines
 from siteplanner.model.outlets import list_outlets
+from siteplanner.model.sphere import EARTH_RADIUS_KM
 from siteplanner.scenario import AccessSettings
 
 __all__ = [
@@ -23,8 +24,6 @@ __all__ = [
     "pairs_within",
 ]
 
-# Mean sphere with the radius of the WGS 84 ellipsoid's arithmetic mean axis (Moritz 1980).
-EARTH_RADIUS_KM = 6_371.0088
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
 SHORTEST_TRIP_CELLS = 0.25
 PER_PEOPLE = 10_000.0

@@ -111,24 +111,35 @@ def _frame(raw: dict[str, Any]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(WHOLE, "int64") | dict.fromkeys(FLAGS, "bool"))
 
 
-def running_cost(catalogue: Catalogue, kinds: pd.Series, settlement: pd.Series, rent: pd.Series) -> pd.Series:
+def running_cost(catalogue: Catalogue, kinds: pd.Series, places: pd.DataFrame) -> pd.Series:
     """Return the running cost of formats at places, 10,000 CNY/year.
 
     The catalogue's cost holds the rent of an urban place; it is replaced by the rent of the place.
 
     Parameters
     ----------
-    kinds, settlement
-        Format and settlement class by place.
-    rent
-        Rent asked for, CNY/m2/month; missing where the catalogue's rent of the settlement class stands in.
+    kinds
+        Format by place.
+    places
+        ``settlement``, and where known the ``rent`` asked for, CNY/m2/month, and ``area_m2``; the catalogue's
+        rent of the settlement class and area of the format stand in where they are missing.
     """
     table = catalogue.formats
     base = kinds.map(table["opex_wan"]).astype(float)
-    area = kinds.map(table["area_m2"]).astype(float)
-    asked = rent.astype(float).fillna(settlement.map(catalogue.rent).astype(float))
-    extra = (asked - catalogue.rent[RENT_REFERENCE]) * area * MONTHS / WAN
+    usual = kinds.map(table["area_m2"]).astype(float)
+    rent = _told(places, "rent").fillna(places["settlement"].map(catalogue.rent).astype(float))
+    area = floor_area(catalogue, kinds, places)
+    extra = (rent * area - catalogue.rent[RENT_REFERENCE] * usual) * MONTHS / WAN
     return (base + extra).clip(lower=0.0)
+
+
+def floor_area(catalogue: Catalogue, kinds: pd.Series, places: pd.DataFrame) -> pd.Series:
+    """Return the floor area of formats at places, m2: that of the premises where it is known."""
+    return _told(places, "area_m2").fillna(kinds.map(catalogue.formats["area_m2"]).astype(float))
+
+
+def _told(places: pd.DataFrame, name: str) -> pd.Series:
+    return places[name].astype(float) if name in places else pd.Series(np.nan, index=places.index)
 
 
 def equip(branches: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from siteplanner import tables
 from siteplanner.errors import EngineError
 from siteplanner.model.catalogue import Catalogue
-from siteplanner.model.rules import distances_km, unit_vectors
+from siteplanner.model.sphere import distances_km, unit_vectors
 from siteplanner.scenario import ClusterSettings
 
 HEAD_KM = 100.0

@@ -11,11 +11,12 @@ from siteplanner.model.access import Access, by_settlement
 from siteplanner.model.capture import Network, gather_network, join_rows, minutes_matrix, place_matrix
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.demand import Demand
-from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.grid import Grid, nearest_cells
 from siteplanner.model.market import Market
 from siteplanner.model.outlets import list_outlets, take_yardstick
 from siteplanner.model.rules import Ground, lay_ground
 from siteplanner.model.sites import Candidates
+from siteplanner.model.sphere import unit_vectors
 from siteplanner.model.zones import Zones
 from siteplanner.scenario import MarketSettings, Scenario
 from siteplanner.tables import FORMATS
@@ -132,14 +133,19 @@ def survey_ground(evidence: Evidence, county_limits: pd.DataFrame, scenario: Sce
 
 
 def settlement_at(evidence: Evidence, points: pd.DataFrame) -> pd.Series:
-    """Return the settlement class of the cell of each point; rural where it lies in no cell."""
+    """Return the settlement class of the cell of each point."""
     cells = cell_at(evidence.grid, points)
-    return evidence.demand.cells["settlement"].reindex(cells).fillna("rural").set_axis(points.index)
+    return evidence.demand.cells["settlement"].loc[cells].set_axis(points.index)
 
 
 def cell_at(grid: Grid, points: pd.DataFrame) -> np.ndarray:
-    """Return the cell of each point; -1 where it lies in none."""
-    return cell_ids(grid, points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
+    """Return the cell of each point; the nearest where it lies in none."""
+    return nearest_cells(grid, points["lon"].to_numpy(dtype=float), points["lat"].to_numpy(dtype=float))
+
+
+def points_of(places: pd.DataFrame) -> np.ndarray:
+    """Return the unit vectors of places with ``lon`` and ``lat``."""
+    return unit_vectors(places["lon"].to_numpy(), places["lat"].to_numpy())
 
 
 def rate_formats(evidence: Evidence, settings: MarketSettings) -> pd.Series:

@@ -3,13 +3,11 @@
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 
-from siteplanner.model.access import EARTH_RADIUS_KM
 from siteplanner.model.capture import second_nearest
-from siteplanner.model.contest import Contest
+from siteplanner.model.contest import Contest, points_of
 from siteplanner.model.economics import RIVAL_NEAR_KM
-from siteplanner.model.rules import unit_vectors
+from siteplanner.model.sphere import nearest_km
 
 NEIGHBOURHOOD_SHARE = 0.5
 """A branch is the last of its neighbourhood when fewer of its customers than this have another own outlet
@@ -63,9 +61,5 @@ def _weigh(
 
 def rivals_at_door(branches: pd.DataFrame, competitors: pd.DataFrame) -> np.ndarray:
     """Tell which branches have a rival within `RIVAL_NEAR_KM`."""
-    if competitors.empty:
-        return np.zeros(len(branches), dtype=bool)
-    tree = cKDTree(unit_vectors(competitors["lon"].to_numpy(), competitors["lat"].to_numpy()))
-    chord = 2.0 * np.sin(RIVAL_NEAR_KM / (2.0 * EARTH_RADIUS_KM))
-    near, _ = tree.query(unit_vectors(branches["lon"].to_numpy(), branches["lat"].to_numpy()))
-    return np.asarray(near <= chord)
+    near, _ = nearest_km(points_of(branches), points_of(competitors))
+    return np.asarray(near <= RIVAL_NEAR_KM)

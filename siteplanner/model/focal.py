@@ -11,8 +11,7 @@ import pandas as pd
 from numba import njit
 
 from siteplanner.model.grid import Lattice, centre_lines, edge_lines
-
-EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (IUGG), the sphere on which distances are taken
+from siteplanner.model.sphere import EARTH_RADIUS_KM
 
 # Cells whose centres lie exactly on the rim belong to the disc in spite of rounding.
 _RIM = 1e-9
@@ -40,9 +39,10 @@ def make_disc(lattice: Lattice, radius_m: float) -> Disc:
     rows = np.arange(lattice.n_rows)
     lons, lats = edge_lines(lattice)[0], centre_lines(lattice)[1]
     lat, step = np.radians(lats), np.radians(lons[1] - lons[0])
-    chord = np.sin(min(radius_m / (2.0 * EARTH_RADIUS_M), np.pi / 2)) ** 2
+    angle = radius_m / 1_000.0 / EARTH_RADIUS_KM
+    chord = np.sin(min(angle / 2.0, np.pi / 2)) ** 2
     narrowest = float(np.diff(lat).min()) if lat.size > 1 else np.inf
-    reach = min(int(radius_m / EARTH_RADIUS_M / narrowest) + 1, lattice.n_rows - 1)
+    reach = min(int(angle / narrowest) + 1, lattice.n_rows - 1)
     other = rows[:, None] + np.arange(-reach, reach + 1)[None, :]
     inside = (other >= 0) & (other < lattice.n_rows)
     to = lat[np.where(inside, other, 0)]
@@ -96,13 +96,3 @@ def spread(values: np.ndarray, cells: pd.DataFrame, lattice: Lattice) -> np.ndar
     field = np.zeros((lattice.n_rows, lattice.n_cols), dtype=values.dtype)
     field[cells["row"].to_numpy(), cells["col"].to_numpy()] = values
     return field
-
-
-def great_circle_km(
-    lon: np.ndarray, lat: np.ndarray, other_lon: np.ndarray, other_lat: np.ndarray
-) -> np.ndarray:
-    """Return great-circle distances in km between points in degrees (haversine; arguments broadcast)."""
-    phi, other_phi = np.radians(lat), np.radians(other_lat)
-    half = np.sin((other_phi - phi) / 2.0) ** 2
-    half = half + np.cos(phi) * np.cos(other_phi) * np.sin(np.radians(other_lon - lon) / 2.0) ** 2
-    return np.asarray(2.0 * EARTH_RADIUS_M / 1_000.0 * np.arcsin(np.sqrt(np.minimum(half, 1.0))))

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
+from siteplanner.model.catalogue import floor_area, running_cost
 from siteplanner.model.contest import NEW_RATING, Contest, Evidence
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.rules import LOCAL_FORMAT
-from siteplanner.model.scores import site_cost
 from siteplanner.scenario import Scenario
 
 STAFFED = ("community", "light", "standard", "core")
@@ -56,13 +56,12 @@ def assign_formats(
     brought = origins["staff"].to_numpy(dtype=np.int64)
     staff = np.minimum(table["staff"].to_numpy(), brought)
     kind = pd.Series(kinds, index=sites.index, dtype="str")
-    destinations = table[
-        ["counters", "smart_devices", "atms", "area_m2", "hours_per_week", "capex_wan"]
-    ].assign(
+    destinations = table[["counters", "smart_devices", "atms", "hours_per_week", "capex_wan"]].assign(
         format=kind,
         staff=staff,
         staff_surplus=brought - staff,
-        opex_wan=site_cost(sites, evidence.catalogue, kind),
+        area_m2=floor_area(evidence.catalogue, kind, sites),
+        opex_wan=running_cost(evidence.catalogue, kind, sites),
         visits_per_day=visits,
         deposits_wan=deposits,
         reason=pd.array(reasons, dtype="str"),

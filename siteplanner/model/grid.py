@@ -9,6 +9,7 @@ import shapely
 from numba import njit
 
 from siteplanner import tables
+from siteplanner.model.sphere import nearest_km, unit_vectors
 from siteplanner.scenario import GridSettings
 
 # WGS 84 (NIMA TR8350.2): semi-major axis in metres and first eccentricity.
@@ -146,6 +147,20 @@ def cell_ids(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         return np.full(wanted.shape, -1, dtype=np.int64)
     found = known[np.searchsorted(known, wanted).clip(max=known.size - 1)] == wanted
     return np.where(found, wanted, -1)
+
+
+def nearest_cells(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Return the cell of each point, the nearest by great circle for points in no cell of the grid.
+
+    Points just over the border are served from the border: their table takes them to the nearest county.
+    """
+    found = cell_ids(grid, lon, lat)
+    out = np.flatnonzero(found < 0)
+    if out.size:
+        centres = unit_vectors(grid.cells["lon"].to_numpy(), grid.cells["lat"].to_numpy())
+        _, nearest = nearest_km(unit_vectors(lon[out], lat[out]), centres)
+        found[out] = grid.cells.index.to_numpy()[nearest]
+    return found
 
 
 def _scale(standard_parallel_deg: float) -> float:

@@ -192,7 +192,8 @@ def share_pairs(
 def _level(predicted: pd.DataFrame, branches: pd.DataFrame, column: str) -> float:
     observed = _observed(branches, column)
     volume = predicted[column].reindex(observed.index).sum()
-    return float(observed.sum() / volume) if len(observed) and volume > 0.0 else 1.0
+    # Nothing but zeros is no observation: a bank that has no figures often writes them so.
+    return float(observed.sum() / volume) if observed.sum() > 0.0 and volume > 0.0 else 1.0
 
 
 def _observed(branches: pd.DataFrame, column: str) -> "pd.Series[float]":

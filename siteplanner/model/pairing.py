@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from siteplanner.model.rules import Ground, breaks, distances_km, is_legal
+from siteplanner.model.rules import Ground, breaks, is_legal
+from siteplanner.model.sphere import distances_km
 
 PAIR_WEIGHTS = {"release": 0.3, "attract": 0.3, "gain": 0.3, "distance": 0.1}
 """Shares of the pair score; no source. The first two settle nothing once the sets are chosen: they tell."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.access import EARTH_RADIUS_KM
+from siteplanner.model.sphere import distances_km, unit_vectors
 from siteplanner.scenario import RelocationSettings, RuleSettings
 
 LEVEL = {"U": 2, "C": 1, "T": 0, "V": 0}
@@ -138,18 +138,6 @@ def codes(values: pd.Series, known: np.ndarray) -> np.ndarray:
     known_text = known.astype(str).astype(object)
     at = np.searchsorted(known_text, text).clip(max=known.size - 1)
     return np.where(known_text[at] == text, at, NO_ID)
-
-
-def unit_vectors(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Return points on the unit sphere, n x 3."""
-    x, y = np.radians(np.asarray(lon, dtype=float)), np.radians(np.asarray(lat, dtype=float))
-    return np.column_stack((np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)))
-
-
-def distances_km(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return great-circle distances between two sets of unit vectors, km, from their chords."""
-    square = ((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=2)
-    return np.asarray(2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(square).clip(max=2.0) / 2.0))
 
 
 def too_close(ground: Ground, left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -7,13 +7,14 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.model.capture import near_matrix
-from siteplanner.model.catalogue import Catalogue, running_cost
-from siteplanner.model.contest import Contest, Evidence, cell_at
+from siteplanner.model.catalogue import running_cost
+from siteplanner.model.contest import Contest, Evidence, cell_at, points_of
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
 from siteplanner.model.pools import SOURCE, TARGET, outside_destinations, outside_sources
 from siteplanner.model.queues import queue_of
-from siteplanner.model.rules import Ground, branch_vetoes, distances_km, is_legal, too_close, unit_vectors
+from siteplanner.model.rules import Ground, branch_vetoes, is_legal, too_close
+from siteplanner.model.sphere import nearest_km
 from siteplanner.scenario import Scenario
 
 LOW_PCT, HIGH_PCT = 5.0, 95.0
@@ -191,17 +192,11 @@ def _attract_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
         "potential": near.T @ rows["potential_wan"].to_numpy(dtype=float),
         "rivals": (near.T @ (visits * rival)) / np.maximum(visits_near, np.finfo(float).tiny),
         "access": visits_near,
-        "cost": site_cost(sites, evidence.catalogue, light).to_numpy(),
+        "cost": running_cost(evidence.catalogue, light, sites).to_numpy(),
         "inclusive": near.T @ (contest.residents * _is_inclusive(evidence, contest, scenario)),
         "synergy": _synergy(evidence, scenario),
     }
     return pd.DataFrame(values, index=sites.index)
-
-
-def site_cost(sites: pd.DataFrame, catalogue: Catalogue, kinds: pd.Series) -> pd.Series:
-    """Return the running cost of formats at sites, 10,000 CNY/year; with the rent asked where it is given."""
-    asked = sites["rent"] if "rent" in sites else pd.Series(np.nan, index=sites.index)
-    return running_cost(catalogue, kinds, sites["settlement"], asked)
 
 
 def _is_inclusive(evidence: Evidence, contest: Contest, scenario: Scenario) -> np.ndarray:
@@ -232,17 +227,10 @@ def _synergy(evidence: Evidence, scenario: Scenario) -> np.ndarray:
     spacing = {kind: getattr(scenario.relocation, f"spacing_{kind}_km") for kind in tables.SETTLEMENTS}
     least = sites["settlement"].map(spacing).to_numpy(dtype=float)
     radius = np.where(sites["tier"] == "U", scenario.clusters.radius_u_km, scenario.clusters.radius_ct_km)
-    nearest = nearest_km(sites, branches)
+    nearest, _ = nearest_km(points_of(sites), points_of(branches))
     span = radius - least
     share = np.divide(nearest - least, span, out=np.ones(len(sites)), where=span > 0.0)
     return np.where(nearest < least, 0.0, np.clip(1.0 - share, 0.0, 1.0))
-
-
-def nearest_km(points: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
-    """Return the distance from each point to the nearest of the others, km."""
-    left = unit_vectors(points["lon"].to_numpy(), points["lat"].to_numpy())
-    right = unit_vectors(others["lon"].to_numpy(), others["lat"].to_numpy())
-    return np.asarray(distances_km(left, right).min(axis=1))
 
 
 def _site_vetoes(ground: Ground, branch_veto: np.ndarray) -> np.ndarray:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from siteplanner import tables
 from siteplanner.model.access import Access, Reach, pairs_within
 from siteplanner.model.demand import Demand
-from siteplanner.model.focal import EARTH_RADIUS_M, great_circle_km, make_disc, spread, sum_within
-from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.focal import make_disc, spread, sum_within
+from siteplanner.model.grid import Grid, cell_ids, nearest_cells
+from siteplanner.model.sphere import great_circle_km, nearest_km, unit_vectors
 from siteplanner.model.zones import Places, Zones
 from siteplanner.scenario import RelocationSettings, Scenario
 
@@ -138,10 +138,7 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
 
 
 def _take_sites(sites: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    cell = cell_ids(grid, sites["lon"].to_numpy(), sites["lat"].to_numpy())
-    if (cell < 0).any():
-        outside = ", ".join(map(str, sites.index[cell < 0]))
-        raise tables.ContractError(f"table sites: outside the region: {outside}")
+    cell = nearest_cells(grid, sites["lon"].to_numpy(), sites["lat"].to_numpy())
     return sites.assign(cell=cell, origin="user", kind="")
 
 
@@ -166,26 +163,13 @@ def _from_townships(places: Places, grid: Grid, ground: _Ground) -> pd.DataFrame
     return found.loc[((at["local_gap"] > 0) | at["inclusive"]).to_numpy()]
 
 
-def _km_to_nearest(lon: np.ndarray, lat: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """Return great-circle km from every point to the nearest taken place (rows of lon, lat)."""
-    if len(taken) == 0:
-        return np.full(len(lon), np.inf)
-    chord, _ = cKDTree(_on_sphere(taken[:, 0], taken[:, 1])).query(_on_sphere(lon, lat))
-    return np.asarray(2.0 * EARTH_RADIUS_M / 1_000.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)))
-
-
-def _on_sphere(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    lam, phi = np.radians(lon), np.radians(lat)
-    return np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
-
-
 def _generate(named: pd.DataFrame, ground: _Ground, zones: Zones, scenario: Scenario) -> pd.DataFrame:
     """Return spaced candidates, at most `max_sites`."""
     at = ground.cells.reindex(named["cell"])
     named = named.loc[~at["zone_class"].isin(tables.DENSE).to_numpy()]
-    own = ground.own[["lon", "lat"]].to_numpy()
+    own = unit_vectors(ground.own["lon"].to_numpy(), ground.own["lat"].to_numpy())
     spaced = named.loc[_thin_out(named, ground, own)]
-    taken = np.concatenate([own, spaced[["lon", "lat"]].to_numpy(dtype=float)])
+    taken = np.concatenate([own, unit_vectors(spaced["lon"].to_numpy(), spaced["lat"].to_numpy())])
     spots = _best_spots(ground, zones, taken, scenario.sites.per_zone)
     return _cut(pd.concat([spaced, spots], ignore_index=True), ground, scenario.sites.max_sites)
 
@@ -194,7 +178,7 @@ def _thin_out(named: pd.DataFrame, ground: _Ground, own: np.ndarray) -> np.ndarr
     """Mark, in the order given, places at their spacing from own branches and from the marked ones before."""
     lon, lat = named["lon"].to_numpy(dtype=float), named["lat"].to_numpy(dtype=float)
     spacing = ground.cells["spacing_km"].reindex(named["cell"]).to_numpy()
-    kept = _km_to_nearest(lon, lat, own) >= spacing
+    kept = nearest_km(unit_vectors(lon, lat), own)[0] >= spacing
     for i in np.flatnonzero(kept):
         before = np.flatnonzero(kept[:i])
         kept[i] = bool((great_circle_km(lon[before], lat[before], lon[i], lat[i]) >= spacing[i]).all())
@@ -211,8 +195,8 @@ def _best_spots(ground: _Ground, zones: Zones, taken: np.ndarray, per_zone: int)
     for zone_id in (zone for zone in order.index if zone in groups):
         cells = free.iloc[groups[zone_id]].sort_values("local_gap", ascending=False, kind="stable")
         lon, lat, spacing = (cells[name].to_numpy() for name in ("lon", "lat", "spacing_km"))
-        found = np.array([spot[1:3] for spot in spots]).reshape(-1, 2)
-        room = _km_to_nearest(lon, lat, np.concatenate([taken, found])) >= spacing
+        found = unit_vectors(*np.array([spot[1:3] for spot in spots]).reshape(-1, 2).T)
+        room = nearest_km(unit_vectors(lon, lat), np.concatenate([taken, found]))[0] >= spacing
         for _ in range(per_zone):
             if not room.any():
                 break

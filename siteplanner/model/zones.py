@@ -11,9 +11,10 @@ from siteplanner import tables
 from siteplanner.model import zone_rules as rules
 from siteplanner.model.access import Access
 from siteplanner.model.demand import Demand
-from siteplanner.model.focal import great_circle_km, spread
+from siteplanner.model.focal import spread
 from siteplanner.model.grid import Grid, cell_ids
 from siteplanner.model.market import Market
+from siteplanner.model.sphere import great_circle_km
 from siteplanner.model.zone_shapes import dissolve, join_cells, smooth_kinds
 from siteplanner.scenario import ZoneSettings
 

@@ -23,11 +23,17 @@ def test_costs_of_the_domain_notes():
 
 
 def test_running_cost_replaces_the_rent():
-    sites = pd.Series(["urban", "rural", "urban"])
-    rent = pd.Series([np.nan, np.nan, 190.0])
-    found = running_cost(load_catalogue(), pd.Series(["light"] * 3), sites, rent)
-    # 120 m2, 12 months, 10,000 CNY: 70 CNY/m2/month less is 10.08, 100 more is 14.4.
-    assert found.tolist() == pytest.approx([220.0, 209.92, 234.4])
+    sites = pd.DataFrame(
+        {
+            "settlement": ["urban", "rural", "urban", "urban"],
+            "rent": [np.nan, np.nan, 190.0, 190.0],
+            "area_m2": [np.nan, np.nan, np.nan, 60.0],
+        }
+    )
+    found = running_cost(load_catalogue(), pd.Series(["light"] * 4), sites)
+    # 120 m2, 12 months, 10,000 CNY: 70 CNY/m2/month less is 10.08, 100 more is 14.4. Half the area at 190
+    # instead of 120 m2 at 90: 190 x 60 - 90 x 120 = 600 CNY a month more, 0.72 a year.
+    assert found.tolist() == pytest.approx([220.0, 209.92, 234.4, 220.72])
 
 
 def test_what_a_branch_does_not_tell_comes_from_its_format():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from planted_city import small_grid
 
-from siteplanner.model.focal import great_circle_km, make_disc, spread, sum_within
+from siteplanner.model.focal import make_disc, spread, sum_within
+from siteplanner.model.sphere import great_circle_km
 
 
 @pytest.mark.parametrize("radius_m", [0.0, 499.0, 1_000.0, 1_500.0, 5_000.0, 100_000.0])

@@ -6,12 +6,11 @@ from siteplanner.model.rules import (
     RULES,
     branch_vetoes,
     breaks,
-    distances_km,
     is_legal,
     lay_ground,
     trace_rules,
-    unit_vectors,
 )
+from siteplanner.model.sphere import distances_km, unit_vectors
 from siteplanner.scenario import RelocationSettings, RuleSettings
 
 COLUMNS = ["lon", "lat", "county_id", "prefecture", "township_id", "tier", "settlement"]

@@ -3,12 +3,11 @@ import pandas as pd
 import pytest
 from planted_city import BLANK, DENSE, EAST, INFLOW, LISTED, City, scenario, shuffled
 
-from siteplanner.model.focal import great_circle_km
 from siteplanner.model.sites import propose_sites
+from siteplanner.model.sphere import great_circle_km
 from siteplanner.model.zones import find_zones
 from siteplanner.scenario import ZoneSettings
 from siteplanner.tables import DENSE as DENSE_CLASSES
-from siteplanner.tables import ContractError
 
 NO_SITES = pd.DataFrame()
 
@@ -160,10 +159,12 @@ def test_the_user_s_sites_are_taken_as_they_are(city, zones):
     assert zones.zones["zone_class"].reindex(sites["zone_id"]).tolist() == ["dense", "inflow", "blank"]
 
 
-def test_a_site_outside_the_region_is_refused(city, zones):
-    outside = user_table(city).assign(lon=[112.1, 112.1, 100.0], lat=37.6)
-    with pytest.raises(ContractError, match="u2"):
-        propose(city, zones, outside)
+def test_a_site_just_over_the_border_stands_at_the_nearest_cell(city, zones):
+    over = user_table(city).assign(lon=[112.1, 112.1, 111.99], lat=37.6)
+    sites = propose(city, zones, over).sites
+    cells = city.grid.cells
+    west = cells.index[np.argmin((cells["lon"] - 111.99) ** 2 + (cells["lat"] - 37.6) ** 2)]
+    assert sites["zone_id"]["u2"] == zones.cells["zone_id"][west]
 
 
 @pytest.mark.parametrize(
