@@ -11,7 +11,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def pages() -> dict[str, str]:
     """Return the text of every generated page by file name."""
     return {
-        "parameters.md": parameter_table(),
+        "parameters.md": parameter_table("en"),
+        "parameters.zh-CN.md": parameter_table("zh"),
         "data-dictionary.md": data_dictionary("en"),
         "data-dictionary.zh-CN.md": data_dictionary("zh"),
     }

@@ -1,17 +1,34 @@
-"""Every word a reader sees, in Chinese and English."""
+"""Every word a reader sees, in Chinese and English.
+
+The words stand in `labels.toml`; the Chinese for what `tables` says of tables and columns in `meanings.toml`.
+"""
 
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 Language = Literal["zh", "en"]
 
 
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("siteplanner").joinpath(name).read_text(encoding="utf-8"))
+
+
 @cache
 def _words() -> dict[str, dict[str, dict[str, str]]]:
-    text = files("siteplanner").joinpath("labels.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return _read("labels.toml")
+
+
+@cache
+def chinese_meanings() -> dict[str, dict[str, str]]:
+    """Return the Chinese of every meaning by its English: ``tables`` and ``columns``."""
+    return _read("meanings.toml")
+
+
+def meaning(section: Literal["tables", "columns"], english: str, language: Language) -> str:
+    """Return what a table or column means; KeyError when the Chinese has fallen behind the English."""
+    return english if language == "en" else chinese_meanings()[section][english]
 
 
 def label(key: str, language: Language, **values: object) -> str:

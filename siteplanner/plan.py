@@ -17,6 +17,7 @@ from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
 from siteplanner.model.market import Market, calibrate, share_market
 from siteplanner.model.outlets import list_outlets
+from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import Quotas, set_quotas
 from siteplanner.model.relocation import Relocation, relocate
 from siteplanner.model.scores import Scores, score_places
@@ -106,8 +107,9 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.step("sites")
     candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
     clock.step("scores")
+    queues = measure_queues(layers.tickets, branches.index, scenario.queues)
     evidence = Evidence(
-        branches, layers.competitors, layers.counties, layers.catalogue,
+        branches, queues, layers.competitors, layers.counties, layers.catalogue,
         grid, demand, access, market, zones, candidates,
     )  # fmt: skip
     contest = prepare_contest(evidence, scenario)

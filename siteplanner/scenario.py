@@ -324,6 +324,19 @@ class SiteSettings(Section):
     max_sites: int = Field(default=1_500, ge=1, le=20_000, description="candidates kept, best first")
 
 
+class QueueSettings(Section):
+    """Queues, from tickets."""
+
+    longest_wait_min: Positive = Field(
+        default=10.0,
+        le=240.0,
+        description="a longer wait is overtime, min (D§9.1: the speech does not state it)",
+    )
+    opens_at_hour: float = Field(
+        default=9.0, ge=0.0, lt=24.0, description="waits count from this hour; no source"
+    )
+
+
 class ScoreSettings(Section):
     """Weights of the release and attract scores (D§8.1 [A]); each list is rescaled to sum to 1."""
 
@@ -343,6 +356,7 @@ class ScoreSettings(Section):
     release_cost: NonNegative = Field(
         default=0.10, description="weight of: running cost and end of lease (D§8.1 [A])"
     )
+    release_queue: NonNegative = Field(default=0.05, description="weight of: queues are short (D§8.1 [A])")
     attract_gap: NonNegative = Field(default=0.25, description="weight of: unmet demand (D§8.1 [A])")
     attract_growth: NonNegative = Field(
         default=0.15, description="weight of: growth and pipeline (D§8.1 [A])"
@@ -411,7 +425,7 @@ class RelocationSettings(Section):
     spacing_town_km: NonNegative = Field(default=2.0, description="own-own spacing (D§7.4 [A])")
     spacing_rural_km: NonNegative = Field(default=5.0, description="own-own spacing (D§7.4 [A])")
     gap: float = Field(
-        default=0.008, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
+        default=0.001, gt=0.0, lt=1.0, description="stop when bound and plan differ by this share"
     )
     time_limit_s: Positive = Field(
         default=90.0,
@@ -499,7 +513,7 @@ class EngineSettings(Section):
     """Where the counting runs."""
 
     kind: Literal["embedded", "spark"] = Field(
-        default="embedded", description="engine; spark needs the extra"
+        default="embedded", description="engine; spark is named for the extra to come"
     )
 
 
@@ -524,6 +538,7 @@ class Scenario(Section):
     zones: ZoneSettings = ZoneSettings()
     quotas: QuotaSettings = QuotaSettings()
     sites: SiteSettings = SiteSettings()
+    queues: QueueSettings = QueueSettings()
     scores: ScoreSettings = ScoreSettings()
     relocation: RelocationSettings = RelocationSettings()
     rules: RuleSettings = RuleSettings()

@@ -272,6 +272,11 @@ ACCESS = Table("access", "cell_id", "service within reach, by cell", (
     Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents and people moved in", 0),
 ))  # fmt: skip
 
+QUEUES = Table("queues", "branch_id", "queues of own branches, from tickets", (
+    Column("tickets_per_day", "float", "1/day", "tickets a business day", 0, absent="the branch has no tickets"),
+    Column("overtime_share", "float", "1", "share of tickets that wait longer than queues.longest_wait_min", 0, 1, absent="the branch has no tickets"),
+))  # fmt: skip
+
 MARKET_CELLS = Table("market_cells", "cell_id", "shares of the market, by cell", (
     Column("share_own", "float", "1", "share of visits that own outlets win", 0, 1),
     Column("share_rival", "float", "1", "share that rivals win", 0, 1),
@@ -340,7 +345,7 @@ CANDIDATES = Table("candidates", "site_id", "where a branch could move to, sorte
     Column("gap_visits", "float", "1/day", "unmet visits within cover_min", 0),
 ))  # fmt: skip
 
-RELEASE_PARTS = ("overlap", "surplus", "performance", "retention", "trend", "cost")
+RELEASE_PARTS = ("overlap", "surplus", "performance", "retention", "trend", "cost", "queue")
 ATTRACT_PARTS = ("gap", "growth", "potential", "rivals", "access", "cost", "inclusive", "synergy")
 PAIR_PARTS = ("release", "attract", "gain", "distance")
 
@@ -464,7 +469,7 @@ CONSERVATION = Table("conservation", "", "people in and people out, by layer and
 ))  # fmt: skip
 
 STEP_TABLES = (
-    CELLS, PARTS, DEMAND, OUTLETS, ACCESS, MARKET_CELLS, MARKET_OUTLETS, ZONE_CELLS, ZONES, COUNTY_QUOTAS,
+    CELLS, PARTS, DEMAND, OUTLETS, ACCESS, QUEUES, MARKET_CELLS, MARKET_OUTLETS, ZONE_CELLS, ZONES, COUNTY_QUOTAS,
     CANDIDATES, RELEASE_SCORES, ATTRACT_SCORES, MOVES, REJECTED, TRACE, DESTINATIONS, CLUSTERS, LEDGER, KPIS,
     COUNTY_KPIS, CONSERVATION,
 )  # fmt: skip

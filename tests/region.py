@@ -87,6 +87,16 @@ DEVELOPMENTS = [
     ("Beside New", 112.440, 37.620, 3_500, "2029-01-31", "rental"),
 ]
 
+# branch_id, minutes waited after 08:50, 10:00 and 14:00; a blank has left
+TICKETS = [
+    ("B01", (14, 25, 31)),
+    ("B02", (11, 4, 12)),
+    ("B03", (12, 1, 2)),
+    ("B04", (16, 18, None)),
+    ("B09", (9, 3, 8)),
+    ("B14", (13, 22, 7)),
+]
+
 STEP = 0.005
 WEST, NORTH = 111.98, 37.82
 N_ROWS, N_COLS = 68, 104
@@ -120,6 +130,7 @@ OPTIONAL = {
     "footfall": '[inputs.footfall]\npath = "footfall.csv"\nkind = "points"\ndatum = "wgs84"\n',
     "competitors": '[inputs.competitors]\npath = "competitors.csv"\ndatum = "wgs84"\n',
     "developments": '[inputs.developments]\npath = "developments.csv"\ndatum = "wgs84"\n',
+    "tickets": '[inputs.tickets]\npath = "tickets.csv"\n',
     "townships": '[inputs.townships]\npath = "townships.csv"\ndatum = "wgs84"\n',
 }
 
@@ -150,6 +161,7 @@ def write_region(folder: Path, *, without=(), more="") -> Path:
     # The old live in the old places.
     write_raster(folder / "aged.tif", np.where(now > 0, 0.1 * now + 0.1 * np.minimum(now, earlier), 0.0))
     footfall_frame().to_csv(folder / "footfall.csv", index=False)
+    ticket_frame().to_csv(folder / "tickets.csv", index=False)
     path = folder / "scenario.toml"
     path.write_text(scenario_text(without, more), encoding="utf-8")
     return path
@@ -216,3 +228,14 @@ def footfall_frame() -> pd.DataFrame:
             rows.append((x + 0.004 * (step - 2), y, "2020-09-15 10:30:00", weekday / 5))
             rows.append((x, y + 0.004 * (step - 2), "2020-09-19 15:00:00", weekend / 5))
     return pd.DataFrame(rows, columns=["lon", "lat", "time", "count"])
+
+
+def ticket_frame() -> pd.DataFrame:
+    """Return three tickets of one day for some branches; the first is taken before opening."""
+    rows = []
+    for branch, waits in TICKETS:
+        for begun, wait in zip(("08:50", "10:00", "14:00"), waits, strict=True):
+            taken = pd.Timestamp(f"2026-03-16 {begun}")
+            called = None if wait is None else taken + pd.Timedelta(minutes=wait)
+            rows.append((branch, taken, called, None if called is None else called + pd.Timedelta(minutes=8)))
+    return pd.DataFrame(rows, columns=["branch_id", "taken", "called", "served_end"])

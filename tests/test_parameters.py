@@ -98,11 +98,13 @@ CHANGED = {
     "quotas.max_change": 2,
     "sites.per_zone": 1,
     "sites.max_sites": 8,
+    "queues.longest_wait_min": 3.0,
+    "queues.opens_at_hour": 8.0,
     **{
         f"scores.{name}": 0.9
         for name in (
             "release_overlap", "release_surplus", "release_performance", "release_retention",
-            "release_trend", "release_cost", "attract_gap", "attract_growth", "attract_potential",
+            "release_trend", "release_cost", "release_queue", "attract_gap", "attract_growth", "attract_potential",
             "attract_rivals", "attract_access", "attract_cost", "attract_inclusive", "attract_synergy",
         )
     },

@@ -59,9 +59,15 @@ class Engine(Protocol):
 
 
 def get_engine(settings: EngineSettings) -> Engine:
-    """Return the engine named in the scenario; EngineError names the extra when it is missing."""
+    """Return the engine that the scenario names; EngineError when this version does not have it.
+
+    There is no silent fall-back to another engine.
+    """
     if settings.kind == "embedded":
         from siteplanner.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine()
-    raise EngineError(f"engine {settings.kind!r} is not installed; run: pip install 'siteplanner[spark]'")
+    raise EngineError(
+        f"engine {settings.kind!r} (extra siteplanner[spark]) is not part of this version; "
+        "set engine.kind to 'embedded'"
+    )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from siteplanner.location.cover_kernels import best_values
 from siteplanner.location.engine import CLASH_S, Outcome, maximise
 from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.fold import fold_nothing
 from siteplanner.location.matrices import read_matrix
 from siteplanner.location.options import Effort, Mask, Options, SiteOptions, read_options, read_vector
 from siteplanner.location.program import find_clash, solve_linear
@@ -53,7 +54,7 @@ def p_median(cost: Any, weight: ArrayLike, n_open: int, **options: Unpack[Option
         (np.repeat(farthest, np.diff(matrix.indptr)) - matrix.data, matrix.indices, matrix.indptr),
         shape=matrix.shape,
     )
-    pairs = gather_rows(worth, weights, farthest, sites, effort)
+    pairs = gather_rows(fold_nothing(worth, weights, farthest), sites, effort)
     term = CoverTerm(pairs)
     total = math.fsum(pairs.weight * pairs.extra)
     rules = build_rules(sites, _reach_rows(matrix, needy, np.inf))

@@ -11,7 +11,7 @@ import numpy as np
 from siteplanner.location.errors import Infeasible, NoPlanInTime
 from siteplanner.location.master import Master
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
-from siteplanner.location.program import find_clash, solve_linear
+from siteplanner.location.program import NO_LIMIT, find_clash, solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.search import SwapSearch
 from siteplanner.location.solution import PROVED_GAP, relative_gap
@@ -22,11 +22,12 @@ STALL_SHARE = 0.01
 
 STALL_ROUNDS = 3
 
-SLICE = 0.25
-"""Share of the time left that one 0/1 program may take before its answer is used to cut again."""
+FIRST_NODES = 500
+"""Nodes of the search tree that one 0/1 program may take before its answer is used to cut again. Counted,
+not timed: the answer must not depend on how busy the machine is."""
 
-SLICE_S = 5.0
-"""Shortest such slice."""
+MORE_NODES = 4
+"""A program that was stopped without anything to cut off is given so many times the nodes."""
 
 PARALLEL_PAIRS = 2_000_000
 """Fewer demand-site pairs than this are worked on by one thread."""
@@ -179,16 +180,11 @@ def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
 
 def _round_off(point: Floats, rules: Rules, race: Race, search: SwapSearch, effort: Effort) -> None:
     """Search from the feasible set nearest to a fractional point: another basin than that of the start."""
-    answer = solve_linear(rules, point, _slice(race, SLICE), effort.seed)
+    answer = solve_linear(rules, point, race.seconds_left(), effort.seed, nodes=FIRST_NODES)
     if answer.point is not None:
         found = search.improve(answer.point > 0.5, race.deadline)  # noqa: PLR2004 - rounds a 0/1 value
         race.iterations += found.steps
         race.offer(found.chosen, found.value)
-
-
-def _slice(race: Race, share: float) -> float:
-    left = race.seconds_left()
-    return min(left, max(share * left, SLICE_S))
 
 
 def _slack(race: Race, master: Master) -> float:
@@ -199,10 +195,10 @@ def _slack(race: Race, master: Master) -> float:
 
 def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> None:
     """Solve the program with 0/1 sites, cut at its answer, repeat: ends at the optimum given time."""
-    exact, share = False, SLICE
+    exact, nodes = False, FIRST_NODES
     while not race.is_over():
         gap = 0.0 if exact else 0.1 * relative_gap(race.value, race.bound)
-        answer = master.solve(_slice(race, share), gap, None if exact else race.chosen)
+        answer = master.solve(race.seconds_left(), gap, None if exact else race.chosen, nodes)
         race.iterations += 1
         race.tighten(answer.bound if answer.state != "infeasible" else race.value)
         if answer.state == "infeasible":
@@ -216,11 +212,11 @@ def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: l
             # Nothing to cut off, so only the program's own gap is left: close it, without a start to lean on.
             exact = True
         elif not added:
-            if share == 1.0:
+            if nodes == NO_LIMIT:
                 return
-            share = 1.0  # a longer slice of the same program is the only way on
+            nodes = min(MORE_NODES * nodes, NO_LIMIT)  # more of the same program is the only way on
         else:
-            exact, share = False, SLICE
+            exact = False
 
 
 def _try_answer(chosen: Mask, master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> int:

@@ -37,7 +37,9 @@ class Master:
         self._scale = SCALE / value if value > 0 else 1.0
         self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
         n_sites = rules.lower.size
-        self._program = Program(rules, np.zeros(n_sites), self.n_clusters, seed)
+        self._settled = sum(term.settled.amount for term in terms) * self._scale
+        self._by_site: Floats = sum((term.settled.by_site for term in terms), np.zeros(n_sites)) * self._scale
+        self._program = Program(rules, self._by_site, self.n_clusters, seed)
         self._cluster = np.empty(0, dtype=np.int64)
         self._const: Floats = np.empty(0)
         self._idle = np.empty(0, dtype=np.int64)
@@ -70,14 +72,17 @@ class Master:
         self._forget_idle(duals.added)
         return Relaxed(point, bound / self._scale, reduced / self._scale)
 
-    def solve(self, seconds: float, gap: float, chosen: Mask | None) -> Answer:
-        """Solve with sites 0/1, from a known set if one is given; the bound is in the caller's units."""
+    def solve(self, seconds: float, gap: float, chosen: Mask | None, nodes: int) -> Answer:
+        """Solve with sites 0/1, from a known set if one is given; the bound is in the caller's units.
+
+        Stops after so many nodes of the search tree.
+        """
         start = None
         if chosen is not None:
             point = chosen.astype(np.float64)
             start = np.concatenate([point, self._worth(point) - 1e-9 * SCALE])
-        answer = self._program.solve(seconds, gap, start)
-        return answer._replace(bound=answer.bound / self._scale)
+        answer = self._program.solve(seconds, gap, start, nodes=nodes)
+        return answer._replace(bound=(answer.bound + self._settled) / self._scale)
 
     @property
     def n_clusters(self) -> int:
@@ -137,9 +142,9 @@ class Master:
         price = np.where(np.isfinite(high), np.maximum(duals.rules, 0.0), 0.0)
         refund = np.where(np.isfinite(low), np.minimum(duals.rules, 0.0), 0.0)
         sides = np.where(price > 0, high, 0.0) @ price + np.where(refund < 0, low, 0.0) @ refund
-        reduced = self._slope.T @ share - self._rules.matrix.T @ (price + refund)
+        reduced = self._by_site + self._slope.T @ share - self._rules.matrix.T @ (price + refund)
         box = np.maximum(reduced * self.lower, reduced * self.upper).sum()
-        return float(share @ self._const + sides + box), reduced
+        return float(self._settled + share @ self._const + sides + box), reduced
 
     def _forget_idle(self, dual: Floats) -> None:
         self._idle = np.where(dual > 0, 0, self._idle + 1)

@@ -94,12 +94,13 @@ def gather_pairs(matrix: sp.csr_array, weight: Floats, extra: Floats, seeds: Mas
     )
 
 
-def choose_seeds(n_sites: int, existing: Mask | None, seed: int) -> Mask:
-    """Pick the sites around which demand is clustered: existing ones first, then random ones."""
-    order = np.random.default_rng(seed).permutation(n_sites)
+def choose_seeds(free: Mask, existing: Mask | None, seed: int) -> Mask:
+    """Pick the free sites around which demand is clustered: existing ones first, then random ones."""
+    order = np.random.default_rng(seed).permutation(free.size)
+    order = order[free[order]]
     if existing is not None:
         order = order[np.argsort(~existing[order], kind="stable")]
-    seeds = np.zeros(n_sites, dtype=np.bool_)
+    seeds = np.zeros(free.size, dtype=np.bool_)
     seeds[order[:CLUSTERS]] = True
     return seeds
 

@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from siteplanner.location.engine import maximise
+from siteplanner.location.fold import fold_capture, fold_cover
 from siteplanner.location.matrices import read_matrix
-from siteplanner.location.options import Floats, Options, read_options, read_vector
+from siteplanner.location.options import Effort, Floats, Options, SiteOptions, read_options, read_vector
 from siteplanner.location.reports import gather_rows, report_solution
 from siteplanner.location.rules import build_rules
 from siteplanner.location.solution import Solution
@@ -38,7 +39,7 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     _check_cover(matrix, "cover")
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
-    terms: list[Term] = [CoverTerm(gather_rows(matrix, weights, None, sites, effort))]
+    terms: list[Term] = [_cover_term(matrix, weights, sites, effort)]
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
 
@@ -83,10 +84,16 @@ def max_capture(
         raise ValueError(f"outside must be above 0, but is not in demand row {int(np.argmax(others <= 0))}")
     bonus = _read_bonus(bonus_cover, bonus_weight, matrix.shape[1])
     sites, effort = read_options(options, matrix.shape[1], n_open)
-    terms: list[Term] = [CaptureTerm(gather_rows(matrix, weights, others, sites, effort))]
+    folded = fold_capture(matrix, weights, others, sites.locked_open, sites.locked_closed)
+    terms: list[Term] = [CaptureTerm(gather_rows(folded, sites, effort), folded.settled)]
     if bonus is not None:
-        terms.append(CoverTerm(gather_rows(bonus[0], bonus[1], None, sites, effort)))
+        terms.append(_cover_term(*bonus, sites, effort))
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+
+
+def _cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:
+    folded = fold_cover(cover, weight, sites.locked_open, sites.locked_closed)
+    return CoverTerm(gather_rows(folded, sites, effort), folded.settled)
 
 
 def _check_cover(matrix: sp.csr_array, name: str) -> None:

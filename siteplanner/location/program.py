@@ -16,6 +16,9 @@ SHORTEST_S = 0.05
 """HiGHS is never asked to stop in less: it would return before presolve."""
 
 
+NO_LIMIT = 2**31 - 1
+"""HiGHS' largest whole number, which it reads as no limit."""
+
 WAIT_S = 0.1
 """How often a waiting solve looks for Ctrl-C."""
 
@@ -26,7 +29,7 @@ class Answer(NamedTuple):
     Attributes
     ----------
     state
-        ``solved``, ``infeasible``, or ``stopped`` (by time: point may be None).
+        ``solved``, ``infeasible``, or ``stopped`` (by nodes or by time: point may be None).
     point, bound
         Best feasible point, and the proved upper bound on the objective.
     """
@@ -99,9 +102,12 @@ class Program:
         duals = np.asarray(solution.row_dual, dtype=np.float64)
         return answer, Duals(duals[: self._n_rules], duals[self._n_rules :])
 
-    def solve(self, seconds: float, gap: float, start: Floats | None = None) -> Answer:
-        """Solve with sites 0/1, to a relative gap."""
+    def solve(
+        self, seconds: float, gap: float, start: Floats | None = None, *, nodes: int = NO_LIMIT
+    ) -> Answer:
+        """Solve with sites 0/1, to a relative gap or for so many nodes of the search tree."""
         self._set_whole(whole=True)
+        self._highs.setOptionValue("mip_max_nodes", nodes)
         self._highs.setOptionValue("mip_rel_gap", gap)
         self._highs.setOptionValue("mip_abs_gap", 1e-9)
         self._highs.clearSolver()
@@ -151,9 +157,11 @@ class Program:
         return Answer("stopped", point if feasible and point.size else None, bound)
 
 
-def solve_linear(rules: Rules, site_value: Floats, seconds: float, seed: int) -> Answer:
+def solve_linear(
+    rules: Rules, site_value: Floats, seconds: float, seed: int, *, nodes: int = NO_LIMIT
+) -> Answer:
     """Maximise a linear value of the open set under the rules."""
-    return Program(rules, site_value, 0, seed).solve(seconds, 0.0)
+    return Program(rules, site_value, 0, seed).solve(seconds, 0.0, nodes=nodes)
 
 
 def find_clash(rules: Rules, seconds: float, seed: int) -> tuple[str, ...]:

@@ -2,22 +2,19 @@
 
 import time
 
-import numpy as np
-import scipy.sparse as sp
-
 from siteplanner.location.engine import Outcome
-from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
+from siteplanner.location.fold import Folded
+from siteplanner.location.options import Effort, Mask, SiteOptions
 from siteplanner.location.pairs import Pairs, choose_seeds, gather_pairs
 from siteplanner.location.solution import Solution, gap_status, relative_gap
 from siteplanner.location.terms import Term, sum_values
 
 
-def gather_rows(
-    matrix: sp.csr_array, weight: Floats, extra: Floats | None, sites: SiteOptions, effort: Effort
-) -> Pairs:
-    """Gather demand rows around the sites of today's network."""
-    seeds = choose_seeds(sites.n_sites, sites.existing, effort.seed)
-    return gather_pairs(matrix, weight, np.zeros(weight.size) if extra is None else extra, seeds)
+def gather_rows(folded: Folded, sites: SiteOptions, effort: Effort) -> Pairs:
+    """Gather demand rows around the sites of today's network that may close."""
+    free = ~(sites.locked_open | sites.locked_closed)
+    seeds = choose_seeds(free, sites.existing, effort.seed)
+    return gather_pairs(folded.matrix, folded.weight, folded.extra, seeds)
 
 
 def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:

@@ -127,7 +127,7 @@ class _Walk:
         self.activity: Floats = rules.matrix @ chosen.astype(np.float64)
         self._rules = rules
         self._trackers: list[Tracker] = [term.track(chosen) for term in terms]
-        self._scale = sum(float(term.pairs.weight.sum()) for term in terms)
+        self._scale = sum(_most_worth(term) for term in terms)
 
     def marginal(self) -> Floats:
         return sum_marginals(self._trackers, self.chosen.size)
@@ -158,6 +158,11 @@ def _toggle_visits(term: Term) -> Floats:
     size = np.diff(term.pairs.col_ptr).astype(np.float64)
     mean = float(size.sum()) / max(term.pairs.start.size, 1)
     return size * mean
+
+
+def _most_worth(term: Term) -> float:
+    settled = term.settled.amount + float(term.settled.by_site.sum())
+    return settled + float(term.pairs.weight.sum())
 
 
 def _descending(marginal: Floats) -> Ints:

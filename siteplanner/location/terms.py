@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from siteplanner.location import capture_kernels, cover_kernels
 from siteplanner.location.capture_kernels import TANGENT
+from siteplanner.location.fold import Settled, settle_nothing
 from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.pairs import Pairs
 
@@ -19,7 +20,7 @@ WHOLE = 1.0 - 1e-9
 
 
 class Cuts(NamedTuple):
-    """Per cluster: ``worth <= const + slope @ x`` for every 0/1 point; ``value`` is the right side here."""
+    """Per cluster: ``worth <= const + slope @ x`` for 0/1 points; ``value`` is the right side here."""
 
     value: Floats
     const: Floats
@@ -39,9 +40,10 @@ class Tracker(Protocol):
 
 
 class Term(Protocol):
-    """One part of the objective."""
+    """One part of the objective: what its rows are worth, and what was settled before (see `fold`)."""
 
     pairs: Pairs
+    settled: Settled
 
     def value(self, chosen: Mask) -> float:
         """Worth of a set of open sites."""
@@ -56,17 +58,19 @@ class Term(Protocol):
 class CaptureTerm:
     """Huff / MNL share: ``weight * U / (outside + U)`` with U the open utility of the row."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Pairs, settled: Settled | None = None) -> None:
         self.pairs = pairs
+        self.settled = settle_nothing(pairs.n_sites) if settled is None else settled
 
     def value(self, chosen: Mask) -> float:
         """Sum the captured weight of a set of open sites."""
         utility = capture_kernels.open_utility(self.pairs, chosen)
-        return float(np.sum(self.pairs.weight * utility / (self.pairs.extra + utility)))
+        worth = float(np.sum(self.pairs.weight * utility / (self.pairs.extra + utility)))
+        return worth + _settled_value(self.settled, chosen)
 
     def track(self, chosen: Mask) -> Tracker:
         """Start following a search from this set."""
-        return _CaptureTracker(self.pairs, chosen)
+        return _CaptureTracker(self.pairs, self.settled.by_site, chosen)
 
     def cut(self, point: Floats, usable: Mask) -> list[Cuts]:
         """Per row the lowest of the tangent and two submodular cuts; at a 0/1 point both kinds."""
@@ -83,17 +87,18 @@ class CaptureTerm:
 class CoverTerm:
     """Coverage: ``weight * best open value`` of the row."""
 
-    def __init__(self, pairs: Pairs) -> None:
+    def __init__(self, pairs: Pairs, settled: Settled | None = None) -> None:
         self.pairs = pairs
+        self.settled = settle_nothing(pairs.n_sites) if settled is None else settled
 
     def value(self, chosen: Mask) -> float:
         """Covered weight of a set of open sites."""
         first, _ = cover_kernels.best_values(self.pairs, chosen)
-        return float(np.sum(self.pairs.weight * first))
+        return float(np.sum(self.pairs.weight * first)) + _settled_value(self.settled, chosen)
 
     def track(self, chosen: Mask) -> Tracker:
         """Start following a search from this set."""
-        return _CoverTracker(self.pairs, chosen)
+        return _CoverTracker(self.pairs, self.settled.by_site, chosen)
 
     def cut(self, point: Floats, usable: Mask) -> list[Cuts]:  # noqa: ARG002 - one protocol for all terms
         """Closed-form Benders cuts."""
@@ -102,29 +107,37 @@ class CoverTerm:
 
 
 class _CaptureTracker:
-    def __init__(self, pairs: Pairs, chosen: Mask) -> None:
-        self._pairs, self._chosen = pairs, chosen.copy()
+    def __init__(self, pairs: Pairs, by_site: Floats, chosen: Mask) -> None:
+        self._pairs, self._by_site, self._chosen = pairs, by_site, chosen.copy()
         self._utility = capture_kernels.open_utility(pairs, chosen)
         self.marginal: Floats = capture_kernels.site_marginals(pairs, self._utility, self._chosen)
+        self.marginal += by_site
 
     def toggle(self, site: int) -> None:
         capture_kernels.toggle_site(self._pairs, self._utility, self.marginal, self._chosen, site)
+        self.marginal[site] += self._by_site[site]
 
     def swap_change(self, closed: int, opened: int) -> float:
         return float(capture_kernels.swap_change(self._pairs, self._utility, self.marginal, closed, opened))
 
 
 class _CoverTracker:
-    def __init__(self, pairs: Pairs, chosen: Mask) -> None:
-        self._pairs, self._chosen = pairs, chosen.copy()
+    def __init__(self, pairs: Pairs, by_site: Floats, chosen: Mask) -> None:
+        self._pairs, self._by_site, self._chosen = pairs, by_site, chosen.copy()
         self._best = cover_kernels.best_values(pairs, self._chosen)
         self.marginal: Floats = cover_kernels.site_marginals(pairs, *self._best, self._chosen)
+        self.marginal += by_site
 
     def toggle(self, site: int) -> None:
         cover_kernels.toggle_site(self._pairs, self._best, self.marginal, self._chosen, site)
+        self.marginal[site] += self._by_site[site]
 
     def swap_change(self, closed: int, opened: int) -> float:
         return float(cover_kernels.swap_change(self._pairs, self._best, self.marginal, closed, opened))
+
+
+def _settled_value(settled: Settled, chosen: Mask) -> float:
+    return settled.amount + float(settled.by_site[chosen].sum())
 
 
 def _assemble(pairs: Pairs, row_value: Floats, slopes: Floats, point: Floats) -> Cuts:

@@ -35,9 +35,12 @@ class Evidence:
     ----------
     branches, competitors, counties
         Checked input tables; points carry `tables.PLACED`.
+    queues
+        `tables.QUEUES` of the branches.
     """
 
     branches: pd.DataFrame
+    queues: pd.DataFrame
     competitors: pd.DataFrame
     counties: gpd.GeoDataFrame
     catalogue: Catalogue

@@ -12,6 +12,7 @@ from siteplanner.model.contest import Contest, Evidence, cell_at, points_of
 from siteplanner.model.departures import leave_today, rivals_at_door
 from siteplanner.model.economics import Departure, two_year_loss
 from siteplanner.model.pools import SOURCE, TARGET, outside_destinations, outside_sources
+from siteplanner.model.queues import queue_of
 from siteplanner.model.rules import Ground, branch_vetoes, is_legal, too_close
 from siteplanner.model.sphere import nearest_km
 from siteplanner.scenario import Scenario
@@ -22,7 +23,15 @@ LOW_PCT, HIGH_PCT = 5.0, 95.0
 NEUTRAL = 0.5
 """Scaled value of a criterion that does not differ within the tier: it says nothing for or against."""
 
-RELEASE_SIGN = {"overlap": 1, "surplus": 1, "performance": -1, "retention": 1, "trend": -1, "cost": 1}
+RELEASE_SIGN = {
+    "overlap": 1,
+    "surplus": 1,
+    "performance": -1,
+    "retention": 1,
+    "trend": -1,
+    "cost": 1,
+    "queue": -1,
+}
 ATTRACT_SIGN = {
     "gap": 1, "growth": 1, "potential": 1, "rivals": -1, "access": 1, "cost": -1,
     "inclusive": 1, "synergy": 1,
@@ -135,6 +144,7 @@ def _release_values(evidence: Evidence, contest: Contest, scenario: Scenario) ->
         "retention": 1.0 - two_year_loss(departure, scenario.economics),
         "trend": growth.to_numpy(dtype=float),
         "cost": _avoidable_cost(branches, outlets["visits_per_day"], scenario),
+        "queue": queue_of(evidence.queues),
     }
     neutral = {"performance": 1.0, "surplus": 0.0, "trend": 0.0, "overlap": 0.0}
     return pd.DataFrame(values, index=branches.index).fillna(neutral)

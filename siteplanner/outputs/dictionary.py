@@ -3,11 +3,11 @@
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.labels import label
-from siteplanner.outputs.wording import column_word, known, unit_word, word
+from siteplanner.labels import label, meaning
+from siteplanner.outputs.wording import column_word, known, unit_word, value_word, word
 from siteplanner.scenario import Language
 
-_COLUMNS = ("table", "column", "heading", "type", "unit", "range", "english_meaning", "absent")
+_COLUMNS = ("table", "column", "heading", "type", "unit", "range", "meaning", "absent")
 
 
 def dictionary_rows(language: Language) -> pd.DataFrame:
@@ -44,9 +44,9 @@ def data_dictionary(language: Language) -> str:
 def _section(table: tables.Table, rows: pd.DataFrame, language: Language) -> list[str]:
     title = word("sheets", table.name, language)
     key = label("report.dictionary_key", language, name=f"`{table.key}`") if table.key else ""
-    meaning = f"{table.meaning}. " if language == "en" else ""
     shown = [name for name in _COLUMNS[1:] if name != "absent" or rows["absent"].any()]
-    lines = [f"### {title} · `{table.name}`", "", f"{meaning}{key}".strip(), ""]
+    said = label("report.dictionary_table", language, meaning=meaning("tables", table.meaning, language))
+    lines = [f"### {title} · `{table.name}`", "", f"{said}{key}".strip(), ""]
     lines.append("| " + " | ".join(column_word(name, "", language) for name in shown) + " |")
     lines.append("|" + "---|" * len(shown))
     for row in rows[shown].to_dict("records"):
@@ -63,13 +63,27 @@ def _row(table: tables.Table, column: tables.Column, language: Language) -> tupl
     unit = unit_word(column.unit, language)
     kind = word("values", f"type.{column.kind}", language)
     words = column_word(column.name, table.name, language)
-    absent = (known("absent", column.absent, language) or column.absent) if column.absent else ""
-    return (table.name, column.name, words, kind, unit, _range(column), column.meaning, absent)
+    code = _code(column.absent, column.name, table.name, language)
+    absent = known("absent", column.absent, language) or code
+    said = meaning("columns", column.meaning, language)
+    return (table.name, column.name, words, kind, unit, _range(column, table.name, language), said, absent)
 
 
-def _range(column: tables.Column) -> str:
+def _code(code: str, column: str, table: str, language: Language) -> str:
+    """Return a code, for a Chinese reader with its words; the English codes are words themselves."""
+    if language == "en":
+        return code
+    words = known("values", f"{table}.{column}.{code}", language) or value_word(column, code, language)
+    return code if words == code else label("report.with_unit", language, words=code, unit=words)
+
+
+def _range(column: tables.Column, table: str, language: Language) -> str:
     if column.values:  # noqa: PD011 - our own record, no frame
-        return ", ".join(column.values)
-    low = "" if column.low is None else f"{column.low:g}"
-    high = "" if column.high is None else f"{column.high:g}"
+        codes = column.values  # noqa: PD011 - the same
+        said = (_code(code, column.name, table, language) for code in codes)
+        return label("report.list_comma", language).join(said)
+    low = "" if column.low is None else f"{column.low:,.7g}"
+    high = "" if column.high is None else f"{column.high:,.7g}"
+    if column.unit == "year":
+        low, high = low.replace(",", ""), high.replace(",", "")
     return f"{low} \u2026 {high}".strip() if low or high else ""

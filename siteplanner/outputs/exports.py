@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from siteplanner import tables
+from siteplanner.labels import label
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.publish import sha256
@@ -70,10 +71,18 @@ def write_moves_csv(plan: Plan, path: Path, language: Language) -> int:
 
 
 def gaps_in_words(gaps: "pd.Series[str]", language: Language) -> "pd.Series[str]":
-    """Name the missing columns of `move_rows` in words, joined by semicolons."""
+    """Name the missing columns of `move_rows` in words, joined as a list of the language."""
+    comma = label("report.list_comma", language)
     return gaps.map(
-        lambda names: "; ".join(known("columns", name, language) or name for name in str(names).split())
+        lambda names: comma.join(known("columns", name, language) or name for name in str(names).split())
     ).astype(object)
+
+
+def rules_in_words(checked: "pd.Series[str]", language: Language) -> "pd.Series[str]":
+    """Say the ``ok: …; warn: …`` of `move_rows` in words; the ids of the rules stay."""
+    kept, warned = (label(f"report.rules_cell_{end}", language) for end in ("kept", "warned"))
+    said = checked.astype(str).str.replace("ok: ", kept, n=1, regex=False)
+    return said.str.replace("; warn: ", warned, n=1, regex=False).astype(object)
 
 
 def cell_rows(plan: Plan) -> pd.DataFrame:

@@ -7,9 +7,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from siteplanner.outputs import figures
+from siteplanner.outputs.beaten import proof_percent
 from siteplanner.outputs.exports import conservation
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
-from siteplanner.outputs.memo_summary import proof_percent
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import changed_parameters, parameter_rows
 from siteplanner.outputs.wording import NO_NUMBER, number, percent, reason_word, word
@@ -90,7 +90,10 @@ def _inclusive_sentence(facts: pd.DataFrame, language: Language) -> Markup:
         before=percent(before, 2),
         after=strong(percent(after, 2)),
         fewer=int((listed["outlets_after"] < listed["outlets_before"]).sum()),
-        lists=text("; ".join(sorted(set(listed["list_name"].dropna().astype(str)) - {""})) or NO_NUMBER),
+        lists=text(
+            say("list_comma", language).join(sorted(set(listed["list_name"].dropna().astype(str)) - {""}))
+            or NO_NUMBER
+        ),
     )
 
 
@@ -302,7 +305,7 @@ def _conservation_table(plan: Plan, language: Language) -> Markup:
             word("values", f"layer.{layer}", language),
             number(sums["in"], 1),
             number(sums["out"], 1),
-            f"{sums['relative_difference']:.1e}",
+            f"{sums['relative_difference']:.1e}" if sums["relative_difference"] else "0",
         ]
         for layer, sums in conservation(plan.conservation).items()
     ]

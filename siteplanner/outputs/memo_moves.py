@@ -251,7 +251,7 @@ def _choice_note(row: "pd.Series[Any]", language: Language) -> Markup:
 
 def _stands(row: "pd.Series[Any]", language: Language) -> Markup:
     return say(
-        "stands",
+        "stands_same" if row["format_from"] == row["format_to"] else "stands",
         language,
         old=word("formats", row["format_from"], language),
         new=word("formats", row["format_to"], language),

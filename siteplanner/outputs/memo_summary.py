@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from siteplanner.labels import section_labels
 from siteplanner.outputs import figures
+from siteplanner.outputs.beaten import proof_percent
 from siteplanner.outputs.html import figures as key_figures
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
 from siteplanner.outputs.palette import ACTION_CLASSES, ZONE_COLOURS
@@ -143,9 +144,9 @@ def _cautions(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup
     losing = rows[rows["npv_wan"] < 0]
     said = []
     if len(only_cost):
-        said.append(say("caution_cost", language, n=len(only_cost), seqs=_seqs(only_cost)))
+        said.append(say("caution_cost", language, n=len(only_cost), seqs=_seqs(only_cost, language)))
     if len(losing):
-        said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing)))
+        said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing, language)))
     return said + _second_opinion(plan, rows, language)
 
 
@@ -161,8 +162,8 @@ def _second_opinion(plan: Plan, rows: pd.DataFrame, language: Language) -> list[
     return [say("caution_models", language, **amounts)]
 
 
-def _seqs(rows: pd.DataFrame) -> str:
-    return ", ".join(map(str, rows.index))
+def _seqs(rows: pd.DataFrame, language: Language) -> Markup:
+    return say("list_comma", language).join(map(str, rows.index))
 
 
 def _key_figures(sums: dict[str, float], language: Language) -> Markup:
@@ -182,17 +183,6 @@ def _key_figures(sums: dict[str, float], language: Language) -> Markup:
 
 def _points(sums: dict[str, float]) -> str:
     return signed((sums["cover_after"] - sums["cover_before"]) * 100, 2)
-
-
-def proof_percent(plan: Plan) -> str:
-    """Return by how much another legal plan could at most beat this one: (bound - after) / after."""
-    proof = plan.relocation.proof
-    if not proof.after > 0:
-        return number(None)
-    share = max(proof.bound - proof.after, 0.0) / proof.after * 100
-    # Rounded up, never down: the sentence says "at most".
-    digits = 2 if share < 1 else 1
-    return f"{number(math.ceil(share * 10**digits - 1e-9) / 10**digits, digits)} %"
 
 
 def map_figure(plan: Plan, rows: pd.DataFrame, language: Language) -> Markup:

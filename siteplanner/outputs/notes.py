@@ -26,4 +26,5 @@ def note_text(note: tuple[str, ...], language: Language) -> str:
 def _argument_word(argument: str, table: str, language: Language) -> str:
     """Return the words for a table, a layer or a column; any other text as it is."""
     named = known("sheets", argument, language) or known("values", f"layer.{argument}", language)
+    named = named or known("tiers", argument, language)
     return named or column_word(argument, table, language)

@@ -1,5 +1,7 @@
 """The page of all parameters, with default, range and source, read from the schema itself."""
 
+import json
+import re
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +11,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from siteplanner.scenario import Scenario
+from siteplanner.labels import label
+from siteplanner.outputs.parameters import parameter_word
+from siteplanner.outputs.wording import word
+from siteplanner.scenario import Language, Scenario
+
+# What a description cites: sections of the domain notes, planning defaults, papers, statistics.
+_SOURCE = re.compile(r"D§[\d.]*\d(?: \[A\])?|\[A\]|no source|[A-Z][a-z]+ & [A-Z][a-z]+ \d{4}|NBS, recalled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +36,54 @@ def parameters() -> tuple[Parameter, ...]:
     return tuple(_of_section(Scenario, ""))
 
 
-def parameter_table() -> str:
-    """Return all parameters as a Markdown page."""
-    lines = [
-        "# Parameters of a scenario",
-        "",
-        "Written by `scripts/make_docs.py` from the schema; a test keeps it in step. `D§n` cites",
-        '[domain.md](domain.md); `[A]` and "no source" mark planning defaults.',
-    ]
+def parameter_table(language: Language) -> str:
+    """Return all parameters as a Markdown page: in English as the schema says, in Chinese from the labels."""
+    lines = [f"# {_word('title', language)}", "", _word("intro", language)]
     section = None
     for parameter in parameters():
-        head = parameter.key.rpartition(".")[0]
+        head, _, name = parameter.key.rpartition(".")
         if head != section:
             section = head
-            lines += [
-                "",
-                f"## `[{head}]`" if head else "## top",
-                "",
-                "| key | default | range | meaning |",
-                "|---|---|---|---|",
-            ]
-        default = "required" if parameter.required else f"`{parameter.default!r}`"
-        name = parameter.key.rpartition(".")[2]
-        lines.append(f"| `{name}` | {default} | {parameter.limits} | {parameter.meaning} |")
+            lines += ["", _heading(head, language), "", *_table_head(language)]
+        default = _word("required", language) if parameter.required else _toml(parameter.default, language)
+        cells = (f"`{name}`", default, parameter.limits, *_said(parameter, language))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
+
+
+def _word(name: str, language: Language) -> str:
+    return label(f"report.parameters_{name}", language)
+
+
+def _heading(head: str, language: Language) -> str:
+    words = label(f"parameter_sections.{head or 'top'}", language)
+    if language == "en":
+        return f"## `[{head}]`" if head else f"## {words}"
+    return f"## {words} `[{head}]`" if head else f"## {words}"
+
+
+def _table_head(language: Language) -> tuple[str, str]:
+    names = ["key", "default", "range", "meaning", *(["source"] if language == "zh" else [])]
+    return f"| {' | '.join(_word(name, language) for name in names)} |", "|---" * len(names) + "|"
+
+
+def _said(parameter: Parameter, language: Language) -> tuple[str, ...]:
+    """Return meaning and source; the English schema says both in one sentence."""
+    if language == "en":
+        return (parameter.meaning,)
+    cited = (word("sources", source, language) for source in _SOURCE.findall(parameter.meaning))
+    return parameter_word(parameter.key, language) or "", label("report.list_comma", language).join(cited)
+
+
+def _toml(value: object, language: Language) -> str:
+    """Return a default as a scenario file would hold it."""
+    if value is None:
+        return _word("absent", language)
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{json.dumps(list(value))}`"
+    return f"`{json.dumps(value)}`"
 
 
 def _of_section(model: type[BaseModel], prefix: str) -> Iterator[Parameter]:
@@ -90,10 +122,14 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 def _limits(info: FieldInfo) -> str:
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
     found = [
-        f"{sign} {getattr(rule, name):g}"
+        f"{sign} {_plain(getattr(rule, name))}"
         for rule in info.metadata
         for name, sign in signs.items()
         if getattr(rule, name, None) is not None
     ]
-    choices = [repr(choice) for choice in get_args(info.annotation) if isinstance(choice, str)]
+    choices = [f"`{json.dumps(choice)}`" for choice in get_args(info.annotation) if isinstance(choice, str)]
     return ", ".join([*found, *choices])
+
+
+def _plain(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:.10g}"

@@ -36,7 +36,8 @@ def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, 
             rows += _walk_with_default(value, default, path, language)
         elif not (value is None and default is None and prefix.startswith("inputs.")):
             shown = None if default is PydanticUndefined else _shown(default)
-            rows.append((path, _shown(value), shown, _meaning(path, field.description, language)))
+            said = parameter_word(path, language) or field.description or ""
+            rows.append((path, _shown(value), shown, said))
     return rows
 
 
@@ -51,8 +52,13 @@ def _walk_with_default(
     return [(name, value, owners.get(name, own), meaning) for name, value, own, meaning in rows]
 
 
-def _meaning(path: str, description: str | None, language: Language) -> str:
-    return known("parameters", path, language) or description or ""
+def parameter_word(path: str, language: Language) -> str | None:
+    """Return the words for a parameter; inputs share those of the keys that all of them have."""
+    if not path.startswith("inputs."):
+        return known("parameters", path, language)
+    section, name = path.split(".")[1:]
+    shared = known("input_parameters", name, language)
+    return known("input_parameters", f"{section}.{name}", language) or shared
 
 
 def _shown(value: object) -> object:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from siteplanner.outputs import memo_evidence, memo_moves, memo_summary
 from siteplanner.outputs.html import say, text
 from siteplanner.outputs.move_rows import move_rows
+from siteplanner.outputs.wording import word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -63,7 +64,7 @@ def _footer(plan: Plan, language: Language, version: str) -> Markup:
             version=version,
             scenario=text(scenario.name),
             seed=scenario.relocation.seed,
-            engine=scenario.engine.kind,
+            engine=word("values", f"engine.{scenario.engine.kind}", language),
         )
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from siteplanner.labels import label
+from siteplanner.outputs.beaten import proof_percent
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 from siteplanner.tables import DENSE, DESTINATION
@@ -55,13 +56,15 @@ def _people(plan: Plan, language: Language) -> str:
     people = plan.conservation[plan.conservation["layer"] == "residents"]
     inside = people[people["county_id"] != "outside"]
     error = ((inside["count_in"] - inside["count_out"]).abs() / inside["count_in"].clip(lower=1.0)).max()
-    return label("cli.people", language, residents=f"{inside['count_out'].sum():,.0f}", error=f"{error:.0e}")
+    residents = f"{inside['count_out'].sum():,.0f}"
+    return label("cli.people", language, residents=residents, error=f"{error:.0e}" if error else "0")
 
 
 def _zones(plan: Plan, language: Language) -> str:
     counts = plan.zones.zones["zone_class"].value_counts()
     shown = [name for name in (*DENSE, *DESTINATION) if counts.get(name, 0)]
-    return ", ".join(f"{label(f'classes.{name}', language)} {counts[name]}" for name in shown)
+    comma = label("report.list_comma", language)
+    return comma.join(f"{label(f'classes.{name}', language)} {counts[name]}" for name in shown)
 
 
 def _moves(plan: Plan, language: Language) -> str:
@@ -125,6 +128,6 @@ def _proof(plan: Plan, language: Language) -> str:
         "cli.proof",
         language,
         status=label(f"status.{proof.status}", language),
-        gap=f"{proof.gap:.2%}",
+        gap=proof_percent(plan),
         gain_gap=f"{proof.gain_gap:.1%}",
     )

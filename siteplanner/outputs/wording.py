@@ -18,7 +18,7 @@ _SECTION_OF = {
     "veto": "rules",
 }
 _REASONS = ("reasons", "rejections", "quota_reasons")
-_VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "rating", "layer")
+_VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "layer")
 _PLAIN_UNITS = ("", "1", "share")
 _PREFIXES = ("from_", "to_")
 NO_NUMBER = "\u2013"
@@ -131,4 +131,4 @@ def money(wan: float, language: Language, *, plus: bool = False) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """Write a share as a percentage."""
-    return number(None) if not math.isfinite(share) else f"{number(share * 100, digits)} %"
+    return number(None) if not math.isfinite(share) else f"{number(share * 100, digits)}%"

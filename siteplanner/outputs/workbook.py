@@ -16,7 +16,7 @@ from siteplanner import tables
 from siteplanner.errors import OutputError
 from siteplanner.labels import label
 from siteplanner.outputs.dictionary import dictionary_rows
-from siteplanner.outputs.exports import clean_text, gaps_in_words
+from siteplanner.outputs.exports import clean_text, gaps_in_words, rules_in_words
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import parameter_rows
@@ -27,6 +27,7 @@ from siteplanner.scenario import Language
 _CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - fixed, so that two runs write the same bytes
 _MOST_ROWS = 20_000  # of rejected pairs, best first; more is for programs, not for a reader
 _WIDTHS = (6.0, 60.0)
+_BIG = 1_000.0  # from here decimals of an indicator say nothing
 _SAMPLE = 200  # rows looked at for a column's width
 _PEOPLE = (
     "residents", "aged_60", "covered", "households", "people", "pipeline", "moved_in", "count_", "customers",
@@ -44,6 +45,7 @@ _FORMATS = {
     "min": "0.0",
     "year": "0.0",
 }
+_PURE_NUMBERS = ("gini_",)  # indices between 0 and 1 that nobody writes in per cent
 _INFINITE = {math.inf: "\u221e", -math.inf: "\u2212\u221e"}
 
 
@@ -81,25 +83,22 @@ def _title(plan: Plan, language: Language) -> str:
 def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tables.Table]]:
     """Return every sheet's key, rows and column contract, codes already in words."""
     moves = move_rows(plan)
-    moves = moves.assign(data_gaps=gaps_in_words(moves["data_gaps"], language))
+    moves = moves.assign(
+        data_gaps=gaps_in_words(moves["data_gaps"], language),
+        rules_checked=rules_in_words(moves["rules_checked"], language),
+    )
     rejected = plan.relocation.rejected.sort_values(
         ["score", "branch_id", "site_id"], ascending=[False, True, True], kind="stable"
     ).head(_MOST_ROWS)
     names = plan.layers.counties["name"]
     county = _named(plan.ledger.counties, names)
     quotas = _named(plan.quotas.counties, names)
-    kpis = plan.ledger.kpis.reset_index()
-    kpis = kpis.assign(
-        kpi=kpis["kpi"].map(lambda key: word("kpis", str(key), language)),
-        change=kpis["after"] - kpis["before"],
-        unit=kpis["unit"].map(lambda unit: unit_word(str(unit), language)),
-    )
     zones = pd.DataFrame(plan.zones.zones.drop(columns="geometry")).reset_index()
     sheets = [
         ("moves", moves.reset_index(), tables.MOVE_ROWS),
         ("rejected", rejected.reset_index(drop=True), tables.REJECTED),
         ("county_kpis", county, tables.COUNTY_KPIS),
-        ("kpis", kpis[["kpi", "before", "after", "change", "unit"]], tables.KPIS),
+        ("kpis", _kpis(plan, language), tables.KPIS),
         ("zones", zones, tables.ZONES),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),
@@ -109,6 +108,19 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("notes", _notes(plan, language), _PARAMETERS),
     ]
     return [(name, in_words(frame, language), table) for name, frame, table in sheets]
+
+
+def _kpis(plan: Plan, language: Language) -> pd.DataFrame:
+    """Return the indicators in words; shares in per cent, so that every number stands beside its unit."""
+    kpis = plan.ledger.kpis.reset_index()
+    shares = kpis["unit"].eq("share") & ~kpis["kpi"].str.startswith(_PURE_NUMBERS)
+    scale = shares.map({True: 100.0, False: 1.0})
+    before, after = (kpis[when] * scale for when in ("before", "after"))
+    units = kpis["unit"].map(lambda unit: unit_word(str(unit), language)).mask(shares, "%")
+    words = kpis["kpi"].map(lambda key: word("kpis", str(key), language))
+    return pd.DataFrame(
+        {"kpi": words, "before": before, "after": after, "change": after - before, "unit": units}
+    )
 
 
 # Sheets without a contract of their own: every column is as its values are.
@@ -157,7 +169,8 @@ def _write_sheet(
         sheet.set_column(at, at, _width(title, values, pattern))
         sheet.write_string(0, at, title, styles.heading)
         for row, value in enumerate(values, start=1):
-            _write_cell(sheet, (row, at), value, styles.number(pattern))
+            shown = _by_size(value) if table is tables.KPIS else pattern
+            _write_cell(sheet, (row, at), value, styles.number(shown))
     sheet.freeze_panes(1, _frozen(table))
     if len(frame):
         sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
@@ -190,7 +203,7 @@ def _write_cell(sheet: Worksheet, place: tuple[int, int], value: object, style: 
 def _pattern(column: tables.Column | None, values: list[Any]) -> str:
     """Return the number pattern of a column: from its contract, else from its values."""
     if column is None:
-        return "#,##0.###" if any(isinstance(value, float) and value % 1 for value in values) else "General"
+        return "General"
     if column.kind in {"date", "time"}:
         return "yyyy-mm-dd" if column.kind == "date" else "yyyy-mm-dd hh:mm"
     if column.unit in _FORMATS:
@@ -200,6 +213,13 @@ def _pattern(column: tables.Column | None, values: list[Any]) -> str:
     if column.unit == "1" and column.high == 1:
         return "0.0%"
     return "#,##0" if column.name.startswith(_PEOPLE) else "#,##0.00"
+
+
+def _by_size(value: object) -> str:
+    """Return the pattern of an indicator, whose column mixes units: decimals only where they say something."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        return "General"
+    return "#,##0" if abs(value) >= _BIG or value % 1 == 0 else "#,##0.00"
 
 
 def _width(title: str, values: list[Any], pattern: str) -> float:

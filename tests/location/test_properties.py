@@ -100,6 +100,28 @@ def test_time_limit_is_told_and_its_bound_holds(small_province):
     assert short.bound >= full.objective * (1 - 1e-9)
 
 
+def test_search_trees_cut_short_reach_the_same_optimum(monkeypatch):
+    rng = np.random.default_rng(14)
+    cover, weight = (rng.random((80, 30)) < 0.1).astype(float), rng.integers(1, 9, 80).astype(float)
+    nodes = []
+    solve = engine.Master.solve
+
+    def count(self, seconds, gap, chosen, limit):
+        nodes.append(limit)
+        return solve(self, seconds, gap, chosen, limit)
+
+    monkeypatch.setattr(engine.Master, "solve", count)
+    whole = max_coverage(cover, weight, 8, gap=0.0)
+    assert whole.status == "optimal"
+    rounds = len(nodes)
+    nodes.clear()
+    monkeypatch.setattr(engine, "FIRST_NODES", 1)
+    short = max_coverage(cover, weight, 8, gap=0.0)
+    assert (short.status, short.objective) == (whole.status, whole.objective)
+    assert max(nodes) > 1
+    assert len(nodes) > rounds
+
+
 def test_progress_only_improves(small_province):
     calls = []
     solution = capture(small_province, gap=0.0, progress=lambda *values: calls.append(values))

@@ -18,6 +18,7 @@ from siteplanner.model.grid import make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
 from siteplanner.model.market import calibrate, share_market
 from siteplanner.model.outlets import list_outlets
+from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import set_quotas
 from siteplanner.model.relocation import Relocation, relocate
 from siteplanner.model.rules import Ground
@@ -27,6 +28,15 @@ from siteplanner.model.zones import Places, find_zones
 from siteplanner.scenario import Scenario
 
 TOWN, HILLS = "140101", "140121"
+
+# One branch keeps one of two customers waiting for half an hour, another none.
+TICKETS = pd.DataFrame(
+    {
+        "branch_id": ["B1", "B1", "B2"],
+        "taken": pd.to_datetime(["2026-03-16 10:00", "2026-03-16 10:05", "2026-03-16 10:00"]),
+        "called": pd.to_datetime(["2026-03-16 10:30", "2026-03-16 10:06", "2026-03-16 10:01"]),
+    }
+)
 
 # Place name: lon, lat, people around it in 2020 and 2010.
 SETTLED = {
@@ -195,8 +205,9 @@ def gather(scenario, *, shuffle=None):
     places = Places(counties, _townships(), _developments())
     zones = find_zones(grid, demand, access, market, places, scenario.zones)
     candidates = propose_sites(grid, demand, access, zones, places, pd.DataFrame(), scenario)
+    queues = measure_queues(TICKETS, branches.index, scenario.queues)
     evidence = Evidence(
-        branches, rivals, counties, catalogue, grid, demand, access, market, zones, candidates
+        branches, queues, rivals, counties, catalogue, grid, demand, access, market, zones, candidates
     )
     limits = (scenario.quotas, scenario.rules, scenario.demand)
     return evidence, set_quotas(grid, demand, outlets, counties, limits)

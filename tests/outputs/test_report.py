@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from siteplanner.labels import label
 from siteplanner.outputs import figures
-from siteplanner.outputs.memo_summary import proof_percent, totals
+from siteplanner.outputs.beaten import proof_percent
+from siteplanner.outputs.memo_summary import totals
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_text
 from siteplanner.outputs.report import render_report
@@ -121,9 +122,9 @@ def proved(plan, **changes):
 
 def test_the_gap_says_by_how_much_another_plan_could_be_better(plan):
     # (1095.5 - 1093) / 1093 = 0.2287 %, rounded up because the sentence says "at most".
-    assert proof_percent(plan) == "0.23 %"
-    assert proof_percent(proved(plan, bound=1093.0)) == "0.00 %"
-    assert proof_percent(proved(plan, bound=1093.0 * 1.5)) == "50.0 %"
+    assert proof_percent(plan) == "0.23%"
+    assert proof_percent(proved(plan, bound=1093.0)) == "0.00%"
+    assert proof_percent(proved(plan, bound=1093.0 * 1.5)) == "50.0%"
 
 
 def test_a_plan_stopped_by_time_is_never_called_optimal(plan):
@@ -215,7 +216,7 @@ def test_signs_shares_and_money():
     assert signed(3.0) == "+3"
     assert signed(-3.0) == "\u22123"
     assert signed(0.2) == "0"
-    assert percent(0.1234) == "12.3 %"
+    assert percent(0.1234) == "12.3%"
     assert money(104_849.7, "zh") == "10.48 亿元"
     assert money(4_800.0, "zh") == "4,800 万元"
     assert money(-4_800.0, "en", plus=True) == "CNY \u221248.0 m"

@@ -4,11 +4,12 @@ import pytest
 from fake_plan import fake_plan
 
 from siteplanner import tables
-from siteplanner.labels import label, section_labels
+from siteplanner.labels import chinese_meanings, label, section_labels
 from siteplanner.model.totals import UNITS
 from siteplanner.outputs.dictionary import data_dictionary, dictionary_rows
-from siteplanner.outputs.parameters import changed_parameters, parameter_rows
-from siteplanner.outputs.wording import column_word, in_words, unit_word, value_word
+from siteplanner.outputs.parameter_page import parameter_table, parameters
+from siteplanner.outputs.parameters import changed_parameters, parameter_rows, parameter_word
+from siteplanner.outputs.wording import column_word, in_words, unit_word
 
 TABLES = (*tables.INPUT_TABLES, *tables.STEP_TABLES, *tables.OUTPUT_TABLES)
 
@@ -41,6 +42,20 @@ def test_what_happens_without_a_column_is_said_in_chinese_and_as_the_tables_say(
     assert all(key == words for key, words in said.items())
 
 
+def test_every_meaning_is_said_in_chinese_and_none_is_left_over():
+    said = chinese_meanings()
+    assert set(said["tables"]) == {table.meaning for table in TABLES}
+    assert set(said["columns"]) == {column.meaning for table in TABLES for column in table.columns}
+    for english, chinese in (said["tables"] | said["columns"]).items():
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese), english
+
+
+def test_the_chinese_dictionary_is_chinese_and_the_english_one_is_not():
+    rows = dictionary_rows("zh")
+    assert not rows["meaning"].isin({column.meaning for table in TABLES for column in table.columns}).any()
+    assert not any("\u4e00" <= letter <= "\u9fff" for letter in data_dictionary("en"))
+
+
 def test_footfall_bands_have_words():
     for band in tables.FOOTFALL_BANDS:
         assert label(f"columns.{band}", "zh")
@@ -62,15 +77,39 @@ def test_every_parameter_has_words():
     assert set(method["parameter"]) == set(section_labels("parameters", "zh"))
 
 
+def test_every_key_of_an_input_has_words_and_none_is_left_over():
+    keys = [parameter.key.split(".")[1:] for parameter in parameters() if parameter.key.startswith("inputs.")]
+    own = {".".join(key) for key in keys} | {name for _, name in keys}
+    assert set(section_labels("input_parameters", "zh")) <= own
+    assert all(parameter_word(f"inputs.{section}.{name}", "zh") for section, name in keys)
+
+
+def test_the_chinese_page_of_parameters_says_all_of_them_in_chinese():
+    lines = [line for line in parameter_table("zh").splitlines() if line.startswith("| `")]
+    assert len(lines) == len(parameters())
+    for line in lines:
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in line.split(" | ")[3]), line
+    heads = {parameter.key.rpartition(".")[0] or "top" for parameter in parameters()}
+    assert heads == set(section_labels("parameter_sections", "zh"))
+
+
+def test_a_page_of_parameters_writes_defaults_as_a_scenario_file_holds_them():
+    text = parameter_table("en")
+    assert "| `keep_last_in_township` | `true` |" in text
+    assert "| `bands_min` | `[10.0, 20.0, 30.0]` |" in text
+    assert "None" not in text
+
+
 def test_codes_have_words():
-    coded = {column for table in TABLES for column in table.columns if column.values}
-    for column in coded:
-        for code in column.values:
-            # Letters of a rating stay letters; classes of banks and customers are not shown.
-            said = value_word(column.name, code, "zh")
-            assert column.name in {"rating", "class"} or any(
-                "\u4e00" <= letter <= "\u9fff" for letter in said
-            )
+    rows = dictionary_rows("zh").set_index(["table", "column"])["range"]
+    for table in TABLES:
+        for column in table.columns:
+            if not column.values:
+                continue
+            # Letters of a rating stay letters.
+            for code, said in zip(column.values, rows[table.name, column.name].split("\u3001"), strict=True):
+                assert said.startswith(code)
+                assert column.name == "rating" or any("\u4e00" <= letter <= "\u9fff" for letter in said)
 
 
 def test_changed_parameters_are_those_that_differ():

@@ -47,6 +47,8 @@
     const reasons = [move.reason_1, move.reason_2, move.reason_3].filter(Boolean);
     const day = words.t("unit_visits");
     const wan = words.t("unit_wan");
+    const km = words.of("units", "km");
+    const persons = words.of("units", "persons");
     const years = move.payback_years === null ? words.t("never") : n(move.payback_years, 1);
     const range = n(move.lost_low_wan) + "–" + n(move.lost_high_wan);
     return card(app, words.t("move_no", { no: move.seq }), from.name + " → " + to.name,
@@ -77,9 +79,9 @@
         [words.t("break_even_retention"), breakEven(words, move.break_even_retention)],
       ], words.t("money")),
       table([
-        [words.t("covered_gained"), n(move.covered_gained)], [words.t("covered_lost"), n(move.covered_lost)],
-        [words.t("aged_60_affected"), n(move.aged_60_affected)], [words.t("extra_km"), n(move.extra_km, 1), "km"],
-        [words.t("distance"), n(move.distance_km, 1), "km"], [words.t("pair_score"), n(move.pair_score, 1)],
+        [words.t("covered_gained"), n(move.covered_gained), persons], [words.t("covered_lost"), n(move.covered_lost), persons],
+        [words.t("aged_60_affected"), n(move.aged_60_affected), persons], [words.t("extra_km"), n(move.extra_km, 1), km],
+        [words.t("distance"), n(move.distance_km, 1), km], [words.t("pair_score"), n(move.pair_score, 1)],
       ], words.t("people")),
       el("section", {}, el("h3", {}, words.t("rules")),
         el("p", {}, words.t("rules_kept", { n: move.rules_kept })),
@@ -101,7 +103,7 @@
         el("button", { type: "button", onclick: () => app.openMove(move) }, words.t("moves_as", { no: move.seq }))),
       branch.veto && el("p", { class: "stays" }, words.t("stays"), " ", words.of("rules", branch.veto)),
       table([
-        ["ID", branch.id], [words.t("format"), words.of("formats", branch.format)],
+        [words.t("branch_id"), branch.id], [words.t("format"), words.of("formats", branch.format)],
         [words.t("counters"), words.number(branch.counters)],
         [words.t("visits_predicted"), words.number(branch.visits_predicted), words.t("unit_visits")],
         [words.t("overlap"), words.percent(branch.overlap, 0)],
@@ -121,7 +123,7 @@
       refused && el("p", { class: "stays" }, words.of("rejections", refused.reason),
         refused.rule && " · " + words.of("rules", refused.rule)),
       table([
-        ["ID", site.id], [words.t("destination_type"), words.t("type_" + site.destination_type)],
+        [words.t("site_id"), site.id], [words.t("destination_type"), words.t("type_" + site.destination_type)],
         [words.t("gap_near"), words.number(site.gap_visits, 1), words.t("unit_visits")],
       ]),
       parts(app, site, words.t("attract_score")));
@@ -133,8 +135,8 @@
     return card(app, words.of("classes", zone.zone_class), zone.name,
       el("p", {}, county ? county.name : ""),
       table([
-        [words.t("residents"), zone.residents === null ? null : words.number(zone.residents)],
-        [words.t("area"), zone.area_km2 === null ? null : words.number(zone.area_km2, 1), "km²"],
+        [words.t("residents"), zone.residents === null ? null : words.number(zone.residents), words.of("units", "persons")],
+        [words.t("area"), zone.area_km2 === null ? null : words.number(zone.area_km2, 1), words.of("units", "km2")],
         [words.t("unmet"), zone.gap_visits === null ? null : words.number(zone.gap_visits), words.t("unit_visits")],
         [words.t("own_outlets"), zone.own_outlets === null ? null : words.number(zone.own_outlets)],
         [words.t("rival_outlets"), zone.rival_outlets === null ? null : words.number(zone.rival_outlets)],
@@ -150,7 +152,7 @@
       el("p", {}, county.prefecture),
       county.inclusive && el("p", { class: "stays" }, words.t("inclusive_county")),
       table([
-        [words.t("residents"), words.number(county.residents)],
+        [words.t("residents"), words.number(county.residents), words.of("units", "persons")],
         [words.t("own_outlets"), pair(county.outlets_before, county.outlets_after, (v) => words.number(v))],
         [words.t("covered"), pair(county.covered_before, county.covered_after, (v) => words.percent(v, 1))],
         [words.t("quota"), words.number(county.quota, 0, true)],
@@ -181,7 +183,7 @@
       el("span", { class: "names" }, el("b", {}, from.name), el("b", {}, "→ " + to.name),
         el("small", {}, words.of("reasons", move.reason_1))),
       el("span", { class: "sums" }, el("b", {}, words.number(move.net_visits, 0, true)),
-        el("small", {}, words.t("unit_visits")), el("small", {}, words.number(move.distance_km, 1) + " km"))));
+        el("small", {}, words.t("unit_visits")), el("small", {}, words.number(move.distance_km, 1) + " " + words.of("units", "km")))));
   }
 
   function moveList(app) {

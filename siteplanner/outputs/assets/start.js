@@ -224,7 +224,15 @@
   function controls(map, app) {
     const { words, lattice } = app;
     L.control.zoom({ position: "topright", zoomInTitle: words.t("zoom_in"), zoomOutTitle: words.t("zoom_out") }).addTo(map);
-    L.control.scale({ position: "bottomleft", imperial: false }).addTo(map);
+    const unit = (key) => " " + words.of("units", key);
+    const Scale = L.Control.Scale.extend({
+      _updateMetric(most) {
+        const metres = this._getRoundNum(most);
+        const shown = metres < 1000 ? metres + unit("m") : metres / 1000 + unit("km");
+        this._updateScale(this._mScale, shown, metres / most);
+      },
+    });
+    new Scale({ position: "bottomleft", imperial: false }).addTo(map);
     map.getContainer().setAttribute("aria-label", words.t("map"));
     map.setMinZoom(4);
     map.setMaxZoom(16);

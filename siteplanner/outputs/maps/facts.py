@@ -3,6 +3,7 @@
 Only what a reader can see is put in: rivals are dots without names, customers do not appear.
 """
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.labels import section_labels
+from siteplanner.outputs.beaten import beaten_by
 from siteplanner.outputs.maps.borders import county_shapes
 from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
@@ -178,12 +180,12 @@ def _clusters(plan: Plan) -> dict[str, list[object]]:
 
 
 def _proof(plan: Plan) -> dict[str, object]:
-    proof = plan.relocation.proof
+    proof, beaten = plan.relocation.proof, beaten_by(plan)
     numbers = {
         "before": proof.before,
         "after": proof.after,
         "bound": proof.bound,
-        "gap": proof.gap,
+        "gap": math.ceil(beaten * 1e4 - 1e-7) / 1e4 if np.isfinite(beaten) else beaten,  # "at most": up
         "gain_gap": proof.gain_gap,
     }
     kept = {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}
