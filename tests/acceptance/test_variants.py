@@ -104,11 +104,13 @@ def test_with_a_site_far_away(bench):
 
 
 def test_with_branches_named_like_rivals(bench):
+    write_region(bench.folder, without=("tickets",))
     bench.branches(lambda table: table.assign(branch_id=[f"R{i:05d}" for i in range(1, len(table) + 1)]))
     assert len(bench.run()) == 3
 
 
 def test_with_branches_numbered(bench):
+    write_region(bench.folder, without=("tickets",))
     bench.branches(lambda table: table.assign(branch_id=range(1, len(table) + 1)))
     assert len(bench.run()) == 3
 
@@ -118,6 +120,7 @@ def test_without_moves(bench):
 
 
 def test_with_a_single_branch(bench):
+    write_region(bench.folder, without=("tickets",))
     bench.branches(lambda table: table.head(1))
     assert bench.run().empty  # the last of its county stays
     free = ("rules.keep_last_own_in_county=false", "rules.keep_last_in_township=false")
