@@ -257,7 +257,7 @@ def test_the_chinese_workbook_leaves_no_english_sentence(book):
     for key in ("kpis", "trace", "parameters", "conservation", "dictionary", "notes"):
         sheet = book[label(f"sheets.{key}", "zh")]
         for row in sheet.iter_rows(values_only=True):
-            for value in row:
+            for value in row[3:] if key == "parameters" else row:  # before: names and values of the user
                 words = re.findall(r"[A-Za-z]{2,}", value) if isinstance(value, str) else []
                 chinese = isinstance(value, str) and re.search("[\u4e00-\u9fff]", value)
                 assert chinese or len(words) < 4 or "_" in value, (sheet.title, value)
