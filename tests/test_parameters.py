@@ -104,7 +104,8 @@ CHANGED = {
         f"scores.{name}": 0.9
         for name in (
             "release_overlap", "release_surplus", "release_performance", "release_retention",
-            "release_trend", "release_cost", "release_queue", "attract_gap", "attract_growth", "attract_potential",
+            "release_trend", "release_cost", "release_queue", "attract_gap", "attract_growth",
+            "attract_potential",
             "attract_rivals", "attract_access", "attract_cost", "attract_inclusive", "attract_synergy",
         )
     },
