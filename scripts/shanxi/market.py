@@ -124,7 +124,7 @@ def finish(
     seen = np.maximum(visits * np.exp(noise[0]), 4)
     deposits = money * np.exp(noise[1])
     urban = frame["tier"].map({"U": 1.0, "C": 0.55, "T": 0.3}).to_numpy()
-    # About 420 for a standard and 220 for a light branch, as the planning defaults of the domain notes have it.
+    # About 420 for a standard and 220 for a light branch: the planning defaults of the domain notes.
     opex = 26 * frame["staff"] + 6 * frame["smart_devices"] + 60
     opex += frame["area_m2"] * (0.06 + 0.12 * urban)
     lease = pd.Timestamp("2027-01-31") + pd.to_timedelta(rng.integers(0, 8 * 12 - 1, size) * 30.44, unit="D")

@@ -12,7 +12,7 @@ from siteplanner.outputs.exports import conservation
 from siteplanner.outputs.html import heading, paragraph, say, strong, table, text
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import changed_parameters, parameter_rows
-from siteplanner.outputs.wording import NO_NUMBER, number, percent, reason_word, word
+from siteplanner.outputs.wording import NO_NUMBER, number, percent, reason_word, signed, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -108,7 +108,7 @@ def _county_row(row: "pd.Series[Any]", language: Language) -> list[Any]:
     return [
         Markup("{}{}").format(text(row["name"]), tag),
         f"{number(row['outlets_before'])} → {number(row['outlets_after'])}",
-        number(row["quota"]),
+        signed(row["quota"]),
         cover,
         figures.dumbbell(before, after, cover),
         f"{percent(aged[0])} → {percent(aged[1])}" if row["aged_60"] else number(None),

@@ -20,7 +20,7 @@ from siteplanner.outputs.exports import clean_text, gaps_in_words, rules_in_word
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.parameters import parameter_rows
-from siteplanner.outputs.wording import column_word, heading, in_words, unit_word, word
+from siteplanner.outputs.wording import column_word, heading, in_words, known, unit_word, word
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -103,7 +103,7 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),
         ("parameters", parameter_rows(plan.scenario, language), _PARAMETERS),
-        ("conservation", plan.conservation.reset_index(drop=True), tables.CONSERVATION),
+        ("conservation", _conservation(plan, language), tables.CONSERVATION),
         ("dictionary", dictionary_rows(language), _PARAMETERS),
         ("notes", _notes(plan, language), _PARAMETERS),
     ]
@@ -121,6 +121,13 @@ def _kpis(plan: Plan, language: Language) -> pd.DataFrame:
     return pd.DataFrame(
         {"kpi": words, "before": before, "after": after, "change": after - before, "unit": units}
     )
+
+
+def _conservation(plan: Plan, language: Language) -> pd.DataFrame:
+    """Return people in and out; what is no county, the whole region or what lies outside, in words."""
+    table = plan.conservation.reset_index(drop=True)
+    said = table["county_id"].map(lambda key: known("values", f"county.{key}", language) or key)
+    return table.assign(county_id=said)
 
 
 # Sheets without a contract of their own: every column is as its values are.
@@ -165,7 +172,7 @@ def _write_sheet(
         column = _column_of(table, name)
         title = heading(column, table.name, language) if column else column_word(name, table.name, language)
         values = frame[name].tolist()
-        pattern = _pattern(column, values)
+        pattern = _pattern(column)
         sheet.set_column(at, at, _width(title, values, pattern))
         sheet.write_string(0, at, title, styles.heading)
         for row, value in enumerate(values, start=1):
@@ -200,8 +207,8 @@ def _write_cell(sheet: Worksheet, place: tuple[int, int], value: object, style: 
             sheet.write_number(*place, value, style)
 
 
-def _pattern(column: tables.Column | None, values: list[Any]) -> str:
-    """Return the number pattern of a column: from its contract, else from its values."""
+def _pattern(column: tables.Column | None) -> str:
+    """Return the number pattern of a column: from its contract, else as each value is."""
     if column is None:
         return "General"
     if column.kind in {"date", "time"}:
@@ -216,7 +223,7 @@ def _pattern(column: tables.Column | None, values: list[Any]) -> str:
 
 
 def _by_size(value: object) -> str:
-    """Return the pattern of an indicator, whose column mixes units: decimals only where they say something."""
+    """Return the pattern of an indicator, whose column mixes units: decimals where they say something."""
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         return "General"
     return "#,##0" if abs(value) >= _BIG or value % 1 == 0 else "#,##0.00"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+from checker import Exported, Recount, check_rules
 from shapely.geometry import box
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
@@ -95,18 +96,30 @@ def wuhan(shared_data, tmp_path_factory):
 
 def test_wuhan_counts_every_person(wuhan):
     folder, people = wuhan
-    table = pd.DataFrame(
-        json.loads((folder / "out" / "manifest.json").read_text(encoding="utf-8"))["conservation"]
-    )
-    residents = table[table["layer"] == "residents"]
-    assert residents["count_in"].sum() == pytest.approx(people, rel=1e-9)
-    inside = residents[residents["county_id"] != "outside"]
-    np.testing.assert_allclose(inside["count_in"], inside["count_out"], rtol=1e-9)
+    manifest = json.loads((folder / "out" / "manifest.json").read_text(encoding="utf-8"))
+    residents = manifest["conservation"]["residents"]
+    assert residents["in"] == pytest.approx(people, rel=1e-9)
+    counties = pd.DataFrame(residents["counties"], index=["in", "out"]).T.drop(index="outside")
+    assert len(counties) == 6
+    np.testing.assert_allclose(counties["in"], counties["out"], rtol=1e-9)
 
 
 def test_wuhan_gets_a_plan_with_a_bound(wuhan):
     folder, _ = wuhan
-    solver = json.loads((folder / "out" / "manifest.json").read_text(encoding="utf-8"))["solver"]
-    assert solver["bound"] >= solver["after"] > solver["before"]
-    moves = pd.read_csv(folder / "out" / "moves.csv")
-    assert 1 <= len(moves) <= 6
+    plan = Exported(folder / "out")
+    solver = plan.manifest["solver"]
+    assert solver["bound"] >= solver["objective_after"] > solver["objective_before"]
+    assert 1 <= len(plan.moves) <= 6
+
+
+def test_wuhan_breaks_no_rule(wuhan):
+    assert check_rules(Exported(wuhan[0] / "out")) == []
+
+
+def test_wuhan_coverage_is_counted_again(wuhan):
+    plan = Exported(wuhan[0] / "out")
+    for when in ("before", "after"):
+        covered = Recount(plan, when).covered(
+            plan.scenario["access"]["cover_min"], "residents", plan.people, own=True
+        )
+        assert plan.manifest["kpis"]["covered_own"][when] == pytest.approx(covered.sum(), rel=1e-6)

@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 import sqlite3
 from dataclasses import replace
 
@@ -249,6 +250,35 @@ def test_every_parameter_is_in_the_workbook(book):
 
 def test_the_workbook_says_first_that_data_are_synthetic(book):
     assert book[label("sheets.notes", "zh")].cell(2, 1).value == label("report.synthetic_sentence", "zh")
+
+
+def test_the_chinese_workbook_leaves_no_english_sentence(book):
+    # The sheets that hold our words alone; the others hold names of the data as well.
+    for key in ("kpis", "trace", "parameters", "conservation", "dictionary", "notes"):
+        sheet = book[label(f"sheets.{key}", "zh")]
+        for row in sheet.iter_rows(values_only=True):
+            for value in row[3:] if key == "parameters" else row:  # before: names and values of the user
+                words = re.findall(r"[A-Za-z]{2,}", value) if isinstance(value, str) else []
+                chinese = isinstance(value, str) and re.search("[\u4e00-\u9fff]", value)
+                assert chinese or len(words) < 4 or "_" in value, (sheet.title, value)
+
+
+def test_the_workbook_says_the_rules_checked_in_words(book):
+    sheet = book[label("sheets.moves", "zh")]
+    heads = {cell.value: cell.column for cell in sheet[1]}
+    said = sheet.cell(2, heads[label("columns.rules_checked", "zh")]).value
+    assert said.startswith(label("report.rules_cell_kept", "zh"))
+    assert "ok:" not in said
+
+
+def test_every_share_of_the_indicators_stands_in_per_cent(book, plan):
+    rows = {row[0]: row for row in book[label("sheets.kpis", "zh")].iter_rows(2, values_only=True)}
+    shares = plan.ledger.kpis[plan.ledger.kpis["unit"] == "share"]
+    for kpi, share in shares["before"].items():
+        row = rows[label(f"kpis.{kpi}", "zh")]
+        pure = kpi.startswith("gini_")
+        assert row[1] == pytest.approx(share if pure else share * 100)
+        assert row[4] == (None if pure else "%")
 
 
 def test_the_workbook_in_english_has_no_chinese(plan, tmp_path):

@@ -181,6 +181,13 @@ def test_facts_hold_only_what_is_shown(plan):
     json.dumps(facts, allow_nan=False)
 
 
+def test_the_map_rounds_up_by_how_much_a_plan_can_be_beaten(plan):
+    # 95500.1 / 94896.1 - 1 = 0.63649 %; against the bound it would be 0.63246 %, which is too little.
+    proof = replace(plan.relocation.proof, before=81_890.2, after=94_896.1, bound=95_500.1)
+    facts = gather_facts(replace(plan, relocation=replace(plan.relocation, proof=proof)), "en")
+    assert facts["proof"]["gap"] == pytest.approx(0.0064)
+
+
 def test_proof_without_a_bound_is_told_as_none(plan):
     proof = replace(plan.relocation.proof, bound=float("inf"), gap=float("nan"), gain_gap=float("nan"))
     facts = gather_facts(replace(plan, relocation=replace(plan.relocation, proof=proof)), "en")

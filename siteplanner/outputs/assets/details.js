@@ -199,7 +199,7 @@
     const kpis = sp.records(facts.kpis).map((kpi) => el("tr", {},
       el("th", { scope: "row" }, words.of("kpis", kpi.id),
         !COUNTS.includes(kpi.unit) && el("small", {}, " " + words.of("units", kpi.unit))),
-      el("td", {}, kpiValue(words, kpi.before, kpi.unit)), el("td", {}, kpiValue(words, kpi.after, kpi.unit))));
+      el("td", {}, kpiValue(words, kpi, kpi.before)), el("td", {}, kpiValue(words, kpi, kpi.after))));
     return el("div", {},
       el("section", { class: "proof" }, el("h2", {}, words.t("how_good")),
         gap ? el("p", { class: "claim" }, words.t("proof_gap", { gap })) : el("p", {}, words.t("proof_none")),
@@ -212,8 +212,8 @@
       el("p", { class: "note" }, words.t("assumptions")));
   }
 
-  function kpiValue(words, value, unit) {
-    if (unit === "share") return words.percent(value, 2);
+  function kpiValue(words, kpi, value) {
+    if (kpi.unit === "share" && !kpi.id.startsWith("gini_")) return words.percent(value, 2);
     const decimals = value === null || Number.isInteger(value) || Math.abs(value) >= 1000 ? 0 : Math.abs(value) < 10 ? 3 : 1;
     return words.number(value, decimals);
   }
