@@ -10,7 +10,7 @@ from region import branch_frame, scenario_text, write_region
 
 import siteplanner.plan
 from siteplanner.layers import load_scenario, read_layers
-from siteplanner.outputs.parameter_page import parameters
+from siteplanner.outputs.parameters import parameters
 from siteplanner.plan import make_plan
 from siteplanner.scenario import Section
 
