@@ -4,7 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The first example of a run may wait for compiled code to load; a busy machine is no fault of the code either.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRE_ALL = "SITEPLANNER_REQUIRE_ALL"
