@@ -118,7 +118,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: nothing was written", err=True)
-        sys.exit(INTERRUPTED)
+        sys.stdout.flush()
+        # An interrupt that crossed a text given to `exec`, as in the import of a dataclass, would make Python
+        # end by the signal in place of this code. All that had to be undone is undone by now.
+        os._exit(INTERRUPTED)
     except SiteplannerError as error:
         for line in str(error).splitlines():
             click.echo(f"error: {line}", err=True)

@@ -11,8 +11,6 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=0)]
-Tier = Literal["U", "C", "T", "V"]
-Settlement = Literal["core", "urban", "town", "rural"]
 ZoneClass = Literal[
     "dense_saturated", "dense", "dense_productive", "blank_true", "blank", "blank_contested", "inflow", "inclusive",
     "balanced", "thin",

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from siteplanner.cli import siteplanner
 from siteplanner.errors import Fault, InputError
 from siteplanner.labels import all_labels, label
-from siteplanner.outputs.parameter_page import parameters
+from siteplanner.outputs.parameters import parameters
 
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 

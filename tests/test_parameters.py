@@ -10,7 +10,7 @@ from region import branch_frame, scenario_text, write_region
 
 import siteplanner.plan
 from siteplanner.layers import load_scenario, read_layers
-from siteplanner.outputs.parameter_page import parameters
+from siteplanner.outputs.parameters import parameters
 from siteplanner.plan import make_plan
 from siteplanner.scenario import Section
 
@@ -105,8 +105,8 @@ CHANGED = {
         for name in (
             "release_overlap", "release_surplus", "release_performance", "release_retention",
             "release_trend", "release_cost", "release_queue", "attract_gap", "attract_growth",
-            "attract_potential",
-            "attract_rivals", "attract_access", "attract_cost", "attract_inclusive", "attract_synergy",
+            "attract_potential", "attract_rivals", "attract_access", "attract_cost", "attract_inclusive",
+            "attract_synergy",
         )
     },
     "relocation.max_moves": 1,

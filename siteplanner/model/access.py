@@ -9,20 +9,8 @@ from numba import njit
 from siteplanner import tables
 from siteplanner.model.demand import Demand
 from siteplanner.model.grid import Grid, centre_lines
-from siteplanner.model.outlets import list_outlets
 from siteplanner.model.sphere import EARTH_RADIUS_KM
 from siteplanner.scenario import AccessSettings
-
-__all__ = [
-    "Access",
-    "Reach",
-    "by_settlement",
-    "floating_catchment",
-    "list_outlets",
-    "measure_access",
-    "nearest_minutes",
-    "pairs_within",
-]
 
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
 SHORTEST_TRIP_CELLS = 0.25

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
+from siteplanner.model.focal import focal_mean, make_flat_disc, sum_near
 from siteplanner.model.grid import Grid, cell_ids
-from siteplanner.model.lattice import focal_mean, focal_sum
 from siteplanner.scenario import AccessSettings, DemandSettings
 
 # Settlement is told by the density of 3 x 3 km around a cell (D§2 keeps the legal tier apart from it); the
@@ -173,8 +173,9 @@ def _spread(grid: Grid, cell: np.ndarray, amount: np.ndarray) -> np.ndarray:
     inside = cell >= 0
     place = np.searchsorted(grid.cells.index.to_numpy(), cell[inside])
     own = np.bincount(place, weights=amount[inside], minlength=len(grid.cells))
-    neighbours = focal_sum(grid, np.ones(len(grid.cells)), DEVELOPMENT_RADIUS_M)
-    return focal_sum(grid, own / neighbours, DEVELOPMENT_RADIUS_M)
+    near = make_flat_disc(grid.lattice, DEVELOPMENT_RADIUS_M)
+    neighbours = sum_near(np.ones(len(grid.cells)), grid, near)
+    return sum_near(own / neighbours, grid, near)
 
 
 def _settle(grid: Grid, cells: pd.DataFrame, settings: AccessSettings) -> pd.DataFrame:
@@ -193,8 +194,9 @@ def _settle(grid: Grid, cells: pd.DataFrame, settings: AccessSettings) -> pd.Dat
 
 def _growth(grid: Grid, cells: pd.DataFrame, epochs: Epochs) -> dict[str, np.ndarray]:
     """Return growth per year and people gained within 1 km, and the pipeline near (D§3.3)."""
+    near = make_flat_disc(grid.lattice, GROWTH_RADIUS_M)
     now, earlier, pipeline = (
-        focal_sum(grid, cells[name].to_numpy(), GROWTH_RADIUS_M)
+        sum_near(cells[name].to_numpy(), grid, near)
         for name in ("residents", "residents_earlier", "pipeline_households")
     )
     years = max(epochs.now - epochs.earlier, 1)

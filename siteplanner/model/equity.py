@@ -49,15 +49,6 @@ def kolm_pollak_ede(values: np.ndarray, weights: np.ndarray, kappa: float) -> fl
     return float(-(top + np.log((w * np.exp(power - top)).sum() / w.sum())) / kappa)
 
 
-def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """Return the least value that at least this share of people does not exceed."""
-    a, w = _with_people(values, weights)
-    order = np.argsort(a, kind="stable")
-    running = np.cumsum(w[order])
-    place = np.searchsorted(running, share * running[-1] * (1.0 - 1e-12))
-    return float(a[order][min(place, a.size - 1)])
-
-
 def _with_people(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, w = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
     counted = w > 0.0

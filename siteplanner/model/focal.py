@@ -1,4 +1,4 @@
-"""Sums over all cells within a distance, on the whole lattice at once.
+"""Sums and means over the neighbourhood of every cell, on the whole lattice at once.
 
 A disc is cut into lattice rows; each row's part of a sum is the difference of two running totals. The work
 per cell grows with the radius, not with its square, and no geometry is ever made.
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numba import njit
+from scipy import ndimage
 
-from siteplanner.model.grid import Lattice, centre_lines, edge_lines
+from siteplanner.model.grid import Grid, Lattice, centre_lines, edge_lines
 from siteplanner.model.sphere import EARTH_RADIUS_KM
 
 # Cells whose centres lie exactly on the rim belong to the disc in spite of rounding.
@@ -52,6 +53,19 @@ def make_disc(lattice: Lattice, radius_m: float) -> Disc:
     return Disc(np.where(inside & (share >= -_RIM * chord), widths, -1).astype(np.int32))
 
 
+def make_flat_disc(lattice: Lattice, radius_m: float) -> Disc:
+    """Find the cells whose centres are within a distance in the lattice's own plane, the same for every row.
+
+    Cells are taken as squares of true area. Away from the standard parallel such a disc is an ellipse of the
+    right area, its axes off by up to 4 % over a province of six degrees of latitude and 25 % over China; but
+    a sum over a few cells does not jump from row to row, as it does where a rim runs through centres.
+    """
+    radius = radius_m / lattice.cell_m * (1.0 + _RIM)
+    reach = int(radius)
+    widths = np.sqrt(radius**2 - np.arange(-reach, reach + 1.0) ** 2).astype(np.int32)
+    return Disc(np.tile(widths, (lattice.n_rows, 1)))
+
+
 @njit(cache=True)
 def _sum_rows(running: np.ndarray, half_widths: np.ndarray, out: np.ndarray) -> None:
     n_rows, n_cols = out.shape
@@ -89,6 +103,43 @@ def sum_within(field: np.ndarray, disc: Disc) -> np.ndarray:
     rounding = np.abs(running).max() * np.finfo(float).eps * running.shape[1] * disc.half_widths.shape[1]
     out[np.abs(out) <= rounding] = 0.0
     return out
+
+
+def sum_near(values: np.ndarray, grid: Grid, disc: Disc) -> np.ndarray:
+    """Sum values of the grid's cells, in their order, over the disc around each."""
+    summed = sum_within(spread(np.asarray(values, dtype=float), grid.cells, grid.lattice), disc)
+    return take(summed, grid)
+
+
+def focal_mean(grid: Grid, values: np.ndarray, side_m: float) -> np.ndarray:
+    """Average values over a square around each cell's centre, by area, over the region's cells only.
+
+    Parameters
+    ----------
+    side_m
+        Side of the square, m; cells that it cuts count with the part inside.
+    """
+    kernel = _box_kernel(side_m / grid.lattice.cell_m)
+    total = _weigh(spread(values, grid.cells, grid.lattice), kernel)
+    count = _weigh(spread(np.ones(len(grid.cells)), grid.cells, grid.lattice), kernel)
+    return take(total / np.maximum(count, kernel.max() ** 2), grid)
+
+
+def _weigh(array: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    by_row = ndimage.correlate1d(array, kernel, axis=0, mode="constant")
+    return np.asarray(ndimage.correlate1d(by_row, kernel, axis=1, mode="constant"))
+
+
+def _box_kernel(side: float) -> np.ndarray:
+    """Return the part of each cell inside an interval of that many cells around a cell's centre."""
+    reach = int(np.ceil((side - 1.0) / 2.0)) if side > 1.0 else 0
+    offset = np.abs(np.arange(-reach, reach + 1.0))
+    return np.asarray(np.clip(side / 2.0 - (offset - 0.5), 0.0, min(side, 1.0)))
+
+
+def take(field: np.ndarray, grid: Grid) -> np.ndarray:
+    """Take the values of the grid's cells, in their order, from a field on the lattice."""
+    return np.asarray(field[grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()])
 
 
 def spread(values: np.ndarray, cells: pd.DataFrame, lattice: Lattice) -> np.ndarray:

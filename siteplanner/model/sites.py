@@ -8,7 +8,7 @@ import pandas as pd
 from siteplanner import tables
 from siteplanner.model.access import Access, Reach, pairs_within
 from siteplanner.model.demand import Demand
-from siteplanner.model.focal import make_disc, spread, sum_within
+from siteplanner.model.focal import make_disc, sum_near
 from siteplanner.model.grid import Grid, cell_ids, nearest_cells
 from siteplanner.model.sphere import great_circle_km, nearest_km, unit_vectors
 from siteplanner.model.zones import Places, Zones
@@ -100,7 +100,7 @@ def _survey(
     local_gap = np.zeros(len(grid.cells))
     for name in tables.SETTLEMENTS:
         of_class = (kinds == name).to_numpy()
-        near = _sum_near(zones.cells["gap"].to_numpy(), grid, spacing[name] * 1_000.0)
+        near = sum_near(zones.cells["gap"].to_numpy(), grid, make_disc(grid.lattice, spacing[name] * 1_000.0))
         local_gap[of_class] = near[of_class]
     rivals = access.outlets.loc[~own]
     ids = cell_ids(grid, rivals["lon"].to_numpy(), rivals["lat"].to_numpy())
@@ -115,15 +115,9 @@ def _survey(
         local_gap=local_gap,
         day_night=_index_near("work", grid, demand),
         leisure_index=_index_near("leisure", grid, demand),
-        rivals_near=np.round(_sum_near(rival_count, grid, SURROUNDINGS_M)),
+        rivals_near=np.round(sum_near(rival_count, grid, make_disc(grid.lattice, SURROUNDINGS_M))),
     )
     return _Ground(cells, access.outlets.loc[own, ["lon", "lat"]])
-
-
-def _sum_near(values: np.ndarray, grid: Grid, radius_m: float) -> np.ndarray:
-    field = spread(np.asarray(values, dtype=float), grid.cells, grid.lattice)
-    summed = sum_within(field, make_disc(grid.lattice, radius_m))
-    return np.asarray(summed[grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()])
 
 
 def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
@@ -132,8 +126,8 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
     residents = demand.cells["residents"].reindex(grid.cells.index).to_numpy()
     if present.sum() <= 0 or residents.sum() <= 0:
         return np.zeros(len(residents))
-    people = _sum_near(present / present.sum(), grid, SURROUNDINGS_M)
-    homes = _sum_near(residents / residents.sum(), grid, SURROUNDINGS_M)
+    people = sum_near(present / present.sum(), grid, make_disc(grid.lattice, SURROUNDINGS_M))
+    homes = sum_near(residents / residents.sum(), grid, make_disc(grid.lattice, SURROUNDINGS_M))
     return np.asarray(np.divide(people, homes, out=np.zeros(len(residents)), where=homes > 0))
 
 

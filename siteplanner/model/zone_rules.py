@@ -8,7 +8,7 @@ import pandas as pd
 from siteplanner import tables
 from siteplanner.model.access import Access
 from siteplanner.model.demand import Demand
-from siteplanner.model.focal import Disc, make_disc, spread, sum_within
+from siteplanner.model.focal import Disc, make_disc, spread, sum_near, take
 from siteplanner.model.gi_star import adjust_upper_tail, gi_star
 from siteplanner.model.grid import Grid, cell_ids
 from siteplanner.model.market import Market
@@ -41,13 +41,10 @@ def make_bands(grid: Grid, demand: Demand, settings: ZoneSettings) -> Bands:
     )
 
 
-def sum_near(values: np.ndarray, grid: Grid, bands: Bands) -> np.ndarray:
+def sum_in_band(values: np.ndarray, grid: Grid, bands: Bands) -> np.ndarray:
     """Sum values of cells over each cell's own distance band."""
-    field = spread(np.asarray(values, dtype=float), grid.cells, grid.lattice)
-    rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
-    urban = sum_within(field, bands.urban)[rows, cols]
-    rural = sum_within(field, bands.rural)[rows, cols]
-    return np.asarray(np.where(bands.is_urban, urban, rural))
+    urban, rural = (sum_near(values, grid, disc) for disc in (bands.urban, bands.rural))
+    return np.where(bands.is_urban, urban, rural)
 
 
 def percentile_within(
@@ -112,10 +109,8 @@ def _score_cluster(values: np.ndarray, cells: pd.DataFrame, grid: Grid, bands: B
         if inside.size and np.ptp(inside) > 0:
             standard[of_class] = (inside - inside.mean()) / inside.std()
     field, populated = spread(standard, grid.cells, grid.lattice), spread(counted, grid.cells, grid.lattice)
-    rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
-    urban = gi_star(field, populated, bands.urban)[rows, cols]
-    rural = gi_star(field, populated, bands.rural)[rows, cols]
-    return np.asarray(np.where(bands.is_urban, urban, rural))
+    urban, rural = (take(gi_star(field, populated, disc), grid) for disc in (bands.urban, bands.rural))
+    return np.where(bands.is_urban, urban, rural)
 
 
 def _discoveries(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -168,10 +163,10 @@ def measure_cells(
     volume = market.outlets.reindex(own.index)
     won = volume["visits_per_day"].to_numpy(dtype=float)
     shared = won * volume["overlap"].to_numpy(dtype=float)
-    won_near = sum_near(count_in_cells(grid, own, won), grid, bands)
-    shared_near = sum_near(count_in_cells(grid, own, shared), grid, bands)
+    won_near = sum_in_band(count_in_cells(grid, own, won), grid, bands)
+    shared_near = sum_in_band(count_in_cells(grid, own, shared), grid, bands)
     own_inside = count_in_cells(grid, own, np.ones(len(own)))
-    own_near = np.round(sum_near(own_inside, grid, bands))
+    own_near = np.round(sum_in_band(own_inside, grid, bands))
     return cells.assign(
         county_id=grid.cells["county_id"],
         typical_supply=typical,
@@ -185,7 +180,7 @@ def measure_cells(
         overlap_near=np.divide(
             shared_near, won_near, out=np.zeros(len(cells)), where=(own_near > 0) & (won_near > 0)
         ),
-        potential_near=sum_near(cells["potential_wan"].to_numpy(), grid, bands),
+        potential_near=sum_in_band(cells["potential_wan"].to_numpy(), grid, bands),
     )
 
 

@@ -1,19 +1,51 @@
 """Every parameter of a scenario with its value, its default and what it means."""
 
-from typing import Any
+import json
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 import pandas as pd
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from siteplanner.outputs.wording import known
-from siteplanner.scenario import Language, Scenario, Section
+from siteplanner.scenario import Language, Scenario
 
 _NOT_THE_METHOD = ("title_", "inputs.", "output.")
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One key of a scenario; ``default`` is None and ``required`` true where there is none."""
+
+    key: str
+    default: Any
+    required: bool
+    limits: str
+    meaning: str
+
+
+def parameters() -> tuple[Parameter, ...]:
+    """Return every parameter of a scenario in the order of the schema."""
+    return tuple(_of_section(Scenario, ""))
+
+
 def parameter_rows(scenario: Scenario, language: Language) -> pd.DataFrame:
-    """List the parameters in order: ``parameter, value, default, meaning``; None where none is set."""
-    rows = list(_walk(scenario, "", language))
+    """List the parameters in order: ``parameter, value, default, meaning``; None where none is set.
+
+    Keys of an input that is not given are left out, and so are those left open of one that is.
+    """
+    rows = []
+    for parameter in parameters():
+        value = _value(scenario, parameter.key)
+        if value is None and parameter.key.startswith("inputs."):
+            continue
+        default = None if parameter.required else _shown(parameter.default)
+        said = parameter_word(parameter.key, language) or parameter.meaning
+        rows.append((parameter.key, _shown(value), default, said))
     return pd.DataFrame(rows, columns=["parameter", "value", "default", "meaning"], dtype=object)
 
 
@@ -24,32 +56,11 @@ def changed_parameters(scenario: Scenario, language: Language) -> pd.DataFrame:
     return rows[given & ~rows["parameter"].str.startswith(_NOT_THE_METHOD)].reset_index(drop=True)
 
 
-def _walk(section: Section, prefix: str, language: Language) -> list[tuple[str, Any, Any, str]]:
-    rows: list[tuple[str, Any, Any, str]] = []
-    for name, field in type(section).model_fields.items():
-        path = f"{prefix}{name}"
-        value = getattr(section, name)
-        default = (
-            field.get_default(call_default_factory=True) if not field.is_required() else PydanticUndefined
-        )
-        if isinstance(value, Section):
-            rows += _walk_with_default(value, default, path, language)
-        elif not (value is None and default is None and prefix.startswith("inputs.")):
-            shown = None if default is PydanticUndefined else _shown(default)
-            said = parameter_word(path, language) or field.description or ""
-            rows.append((path, _shown(value), shown, said))
-    return rows
-
-
-def _walk_with_default(
-    section: Section, default: object, path: str, language: Language
-) -> list[tuple[str, Any, Any, str]]:
-    """Walk a section whose defaults may be those of its owner, as the travel classes of access are."""
-    rows = _walk(section, f"{path}.", language)
-    if not isinstance(default, Section):
-        return rows
-    owners = {row[0]: row[1] for row in _walk(default, f"{path}.", language)}
-    return [(name, value, owners.get(name, own), meaning) for name, value, own, meaning in rows]
+def _value(scenario: Scenario, key: str) -> object:
+    value: object = scenario
+    for name in key.split("."):
+        value = getattr(value, name, None)
+    return value
 
 
 def parameter_word(path: str, language: Language) -> str | None:
@@ -72,3 +83,52 @@ def _shown(value: object) -> object:
     if isinstance(value, dict):
         return ", ".join(f"{key} = {item}" for key, item in sorted(value.items()))
     return value
+
+
+def _of_section(model: type[BaseModel], prefix: str) -> Iterator[Parameter]:
+    nested = []
+    for name, info in model.model_fields.items():
+        inner = _model_in(info.annotation)
+        if inner is not None:
+            nested.append((f"{prefix}{name}.", inner, info))
+            continue
+        default = info.get_default(call_default_factory=True)
+        required = default is PydanticUndefined
+        yield Parameter(
+            f"{prefix}{name}", None if required else default, required, _limits(info), info.description or ""
+        )
+    for head, inner, info in nested:
+        yield from (_with_default(parameter, head, info) for parameter in _of_section(inner, head))
+
+
+def _with_default(parameter: Parameter, head: str, info: FieldInfo) -> Parameter:
+    """Take the default from the section's own default where one is given (travel classes)."""
+    whole = info.get_default(call_default_factory=True)
+    rest = parameter.key.removeprefix(head)
+    if not isinstance(whole, BaseModel) or "." in rest:
+        return parameter
+    return replace(parameter, default=getattr(whole, rest), required=False)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    candidates = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    for candidate in candidates:
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _limits(info: FieldInfo) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    found = [
+        f"{sign} {_plain(getattr(rule, name))}"
+        for rule in info.metadata
+        for name, sign in signs.items()
+        if getattr(rule, name, None) is not None
+    ]
+    choices = [f"`{json.dumps(choice)}`" for choice in get_args(info.annotation) if isinstance(choice, str)]
+    return ", ".join([*found, *choices])
+
+
+def _plain(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:.10g}"

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini, weighted_quantile
+from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini
 
 # D§14: four places, km before and after a plan.
 BEFORE, AFTER = np.array([0.3, 0.8, 1.5, 6.0]), np.array([0.3, 0.9, 1.6, 2.0])
@@ -45,14 +45,6 @@ def test_ede_lies_between_mean_and_worst_and_moves_with_the_values(pairs, epsilo
     assert (w * a).sum() / w.sum() <= ede + 1e-6
     assert ede <= a.max() + 1e-6
     assert kolm_pollak_ede(a + shift, w, kappa) == pytest.approx(ede + shift, abs=1e-6)
-
-
-def test_quantile_by_hand():
-    # 6,500 people: 1,000 at 0.3, then 4,000 up to 0.8, 6,000 up to 1.5.
-    assert weighted_quantile(BEFORE, PEOPLE, 0.5) == 0.8
-    assert weighted_quantile(BEFORE, PEOPLE, 6_000 / 6_500) == 1.5
-    assert weighted_quantile(BEFORE, PEOPLE, 0.95) == 6.0
-    assert weighted_quantile(BEFORE[::-1], PEOPLE[::-1], 1.0) == 6.0
 
 
 def test_places_without_people_do_not_count_and_the_rest_must_be_finite():

@@ -7,8 +7,8 @@ from siteplanner import tables
 from siteplanner.labels import chinese_meanings, label, section_labels
 from siteplanner.model.totals import UNITS
 from siteplanner.outputs.dictionary import data_dictionary, dictionary_rows
-from siteplanner.outputs.parameter_page import parameter_table, parameters
-from siteplanner.outputs.parameters import changed_parameters, parameter_rows, parameter_word
+from siteplanner.outputs.parameter_page import parameter_table
+from siteplanner.outputs.parameters import changed_parameters, parameter_rows, parameter_word, parameters
 from siteplanner.outputs.wording import column_word, in_words, unit_word
 
 TABLES = (*tables.INPUT_TABLES, *tables.STEP_TABLES, *tables.OUTPUT_TABLES)
