@@ -83,11 +83,9 @@ def test_every_layer_switches_without_error_or_request(pages, open_page, languag
         box.click()
         box.click()
     page.check("input[value=footfall]")
-    page.focus("input[type=range]")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(60)
+    page.locator("input[type=range]").press("ArrowRight")
     evening = label("map.band_evening", language)
-    assert evening in page.inner_text(".legend h2")
+    page.locator(".legend h2", has_text=evening).first.wait_for(timeout=10_000)
     assert_quiet(seen)
 
 
