@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# The first example of a run may wait for compiled code to load; a busy machine is no fault of the code either.
+# The first example of a run may wait for compiled code to load; a busy machine is no fault either.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
