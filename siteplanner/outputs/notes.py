@@ -1,13 +1,32 @@
 """What the run did without, in words."""
 
+import pandas as pd
+
 from siteplanner.outputs.wording import column_word, known
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
+CENSUS_TOLERANCE = 0.005
+"""A raster may differ from the census of a county by this share before it is told (D§12.1)."""
+
 
 def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], str]]:
     """Return every note of the run beside its sentence, in the order of the notes."""
-    return [(note, note_text(note, language)) for note in plan.layers.notes]
+    return [(note, note_text(note, language)) for note in (*plan.layers.notes, *_census_notes(plan))]
+
+
+def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
+    """Compare the raster's residents with the census of the counties, where it is given."""
+    if "residents" not in plan.layers.counties:
+        return []
+    census = plan.layers.counties["residents"].astype(float)
+    layer = plan.conservation[plan.conservation["layer"] == "residents"]
+    counted = pd.Series(layer["count_in"].to_numpy(dtype=float), index=layer["county_id"]).reindex(
+        census.index
+    )
+    off = ((counted - census).abs() / census.where(census > 0.0)).dropna()
+    off = off[off > CENSUS_TOLERANCE]
+    return [("census_differs", str(len(off)), f"{off.max():.1%}")] if len(off) else []
 
 
 def note_text(note: tuple[str, ...], language: Language) -> str:

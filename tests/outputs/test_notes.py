@@ -1,0 +1,40 @@
+"""What a run tells beside its figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from siteplanner.outputs.notes import note_texts
+from tests.outputs.fake_plan import fake_plan
+
+
+def with_census(plan, factor):
+    layer = plan.conservation[plan.conservation["layer"] == "residents"].set_index("county_id")["count_in"]
+    counties = plan.layers.counties.assign(residents=layer.reindex(plan.layers.counties.index) * factor)
+    return replace(plan, layers=replace(plan.layers, counties=counties))
+
+
+def census_notes(plan):
+    return [text for note, text in note_texts(plan, "en") if note[0] == "census_differs"]
+
+
+def test_a_raster_that_agrees_with_the_census_is_not_mentioned():
+    assert census_notes(with_census(fake_plan(), 1.004)) == []
+
+
+def test_a_raster_that_differs_is():
+    plan = with_census(fake_plan(), 0.8)
+    (text,) = census_notes(plan)
+    # 1 / 0.8 - 1 is a quarter too many.
+    assert "25.0%" in text
+    assert f"In {len(plan.layers.counties)} counties" in text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_without_a_census_nothing_is_compared(language):
+    plan = fake_plan()
+    bare = replace(
+        plan,
+        layers=replace(plan.layers, counties=plan.layers.counties.drop(columns="residents", errors="ignore")),
+    )
+    assert all(note[0] != "census_differs" for note, _ in note_texts(bare, language))
