@@ -84,6 +84,17 @@ def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> 
 
 
 @siteplanner.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language.")
+def init(folder: Path, lang: Language) -> None:
+    """Write a folder to start from: a commented scenario, empty tables, the data dictionary."""
+    from siteplanner.outputs.starter import write_starter
+
+    scenario = write_starter(folder, lang)
+    click.echo(label("cli.init_done", lang, folder=folder, scenario=scenario))
+
+
+@siteplanner.command()
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="en", help="Language.")
 def columns(lang: Language) -> None:
     """Print the data dictionary: every table, column, unit and meaning."""

@@ -99,3 +99,40 @@ def test_columns_prints_the_data_dictionary(tmp_path):
     done = siteplanner("columns", cwd=tmp_path)
     assert done.returncode == 0
     assert "branch_id" in done.stdout
+
+
+def test_init_writes_a_folder_whose_next_step_works(tmp_path, root):
+    folder = tmp_path / "my plan"
+    done = siteplanner("init", folder, "--lang", "en", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"siteplanner check {folder / 'scenario.toml'}" in done.stdout
+    # What is missing is told, file by file, and nothing else is wrong.
+    first = siteplanner("check", folder / "scenario.toml", cwd=tmp_path)
+    assert first.returncode == 2
+    told = {line.split()[1].rstrip(":,") for line in first.stderr.strip().splitlines()}
+    assert told == {"branches.csv", "counties.geojson", "population.tif"}
+    # With the files in place it passes.
+    sample = root / "data" / "shanxi"
+    shutil.copyfile(sample / "branches.csv", folder / "branches.csv")
+    shutil.copyfile(sample / "counties.geojson", folder / "counties.geojson")
+    shutil.copyfile(sample / "population_2020.tif", folder / "population.tif")
+    second = siteplanner("check", folder / "scenario.toml", cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+
+
+def test_every_default_of_a_new_scenario_can_be_stated(tmp_path):
+    folder = tmp_path / "plan"
+    siteplanner("init", folder, "--lang", "zh", cwd=tmp_path)
+    text = (folder / "scenario.toml").read_text(encoding="utf-8")
+    head, method = text.split("[grid]")
+    stated = head + "[grid]" + "\n".join(line.removeprefix("# ") for line in method.splitlines())
+    (folder / "scenario.toml").write_text(stated, encoding="utf-8")
+    done = siteplanner("check", folder / "scenario.toml", cwd=tmp_path)
+    assert "scenario.toml" not in done.stderr
+
+
+def test_init_never_overwrites(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep", encoding="utf-8")
+    done = siteplanner("init", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.txt"]
