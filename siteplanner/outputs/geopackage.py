@@ -126,4 +126,6 @@ def _outlets(plan: Plan) -> gpd.GeoDataFrame:
     leaves = before[moved].assign(state="leaves")
     arrives = after.loc[leaves.index].assign(state="arrives")
     rows = pd.concat([before[~moved].assign(state="stays"), leaves, arrives])
+    bank = plan.layers.competitors["bank"].reindex(rows.index).fillna("")
+    rows = rows.assign(bank=bank.to_numpy())
     return _points(rows.sort_values("state", kind="stable").sort_index(kind="stable"))
