@@ -83,14 +83,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.step("footfall")
     footfall = sum_footfall(engine, layers, grid)
     clock.step("demand")
-    demand = estimate_demand(
-        grid,
-        people.parts,
-        footfall.cells,
-        layers.developments,
-        _epochs(layers),
-        (scenario.demand, scenario.access),
-    )
+    mix, epochs = (scenario.demand, scenario.access), _epochs(layers)
+    demand = estimate_demand(grid, people.parts, footfall.cells, layers.developments, epochs, mix)
     clock.step("access")
     branches = equip(layers.branches, layers.catalogue)
     outlets = list_outlets(branches, layers.competitors, scenario.market)

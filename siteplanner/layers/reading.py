@@ -9,6 +9,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.errors import Fault, InputError
+from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.layers.counties import read_counties
 from siteplanner.layers.files import read_table
 from siteplanner.layers.findings import Findings, shorten
@@ -19,7 +20,7 @@ from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
 from siteplanner.layers.scenario_file import try_scenario
-from siteplanner.model.catalogue import Catalogue, load_catalogue
+from siteplanner.model.catalogue import Catalogue
 from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
 

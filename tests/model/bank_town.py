@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.model.access import measure_access
-from siteplanner.model.catalogue import equip, load_catalogue
+from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import group_branches
 from siteplanner.model.contest import Contest, Evidence, prepare_contest, survey_ground
 from siteplanner.model.demand import Epochs, estimate_demand

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from siteplanner.errors import InputError
-from siteplanner.model.catalogue import NUMBERS, equip, load_catalogue, running_cost
+from siteplanner.layers.catalogue_file import load_catalogue
+from siteplanner.model.catalogue import NUMBERS, equip, running_cost
 from siteplanner.tables import FORMATS, SETTLEMENTS
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siteplanner.model.catalogue import load_catalogue
+from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.model.clusters import group_branches
 from siteplanner.scenario import ClusterSettings
 

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from siteplanner import tables
 from siteplanner.layers import Layers, RasterSource
+from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.model.access import Access, Reach
-from siteplanner.model.catalogue import load_catalogue
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
 from siteplanner.model.formats import Formats
