@@ -8,13 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
+from siteplanner.location.clash import explain
 from siteplanner.location.cover_kernels import best_values
-from siteplanner.location.engine import CLASH_S, Outcome, maximise
-from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.engine import Outcome, maximise
+from siteplanner.location.errors import NoPlanInTime
 from siteplanner.location.fold import fold_nothing
 from siteplanner.location.matrices import read_matrix
 from siteplanner.location.options import Effort, Mask, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.program import find_clash, solve_linear
+from siteplanner.location.program import solve_linear
 from siteplanner.location.reports import gain_gap, gather_rows
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.solution import PROVED_GAP, Solution, gap_status, relative_gap
@@ -155,7 +156,7 @@ class _Bisection:
 
     def _give_up(self, rules: Rules, state: str) -> None:
         if state == "infeasible":
-            raise Infeasible(find_clash(rules, CLASH_S, self._effort.seed))
+            raise explain(rules, self._effort.seed)
         raise NoPlanInTime(self._effort.time_limit)
 
     def _farthest(self, chosen: Mask) -> float:

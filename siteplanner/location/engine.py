@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.clash import explain
+from siteplanner.location.errors import NoPlanInTime
 from siteplanner.location.master import Master
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
-from siteplanner.location.program import NO_LIMIT, find_clash, solve_linear
+from siteplanner.location.program import NO_LIMIT, solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.search import SwapSearch
 from siteplanner.location.solution import PROVED_GAP, relative_gap
@@ -31,9 +32,6 @@ MORE_NODES = 4
 
 PARALLEL_PAIRS = 2_000_000
 """Fewer demand-site pairs than this are worked on by one thread."""
-
-CLASH_S = 60.0
-"""Longest search for the clashing constraints of an infeasible problem."""
 
 
 class Outcome(NamedTuple):
@@ -153,7 +151,7 @@ def find_start(
     wish: Floats = target + 0.5 * marginal / max(float(marginal.max(initial=0.0)), 1e-300)
     answer = solve_linear(rules, wish, deadline - time.monotonic(), effort.seed)
     if answer.state == "infeasible":
-        raise Infeasible(find_clash(rules, CLASH_S, effort.seed))
+        raise explain(rules, effort.seed)
     if answer.point is None:
         raise NoPlanInTime(effort.time_limit)
     chosen: Mask = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value

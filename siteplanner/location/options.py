@@ -7,6 +7,7 @@ from typing import Any, TypedDict, get_type_hints
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from siteplanner.location.solution import Progress
 
@@ -32,6 +33,9 @@ class Options(TypedDict, total=False):
         Fewest and most open sites per group.
     conflicts
         Pairs of sites (m x 2) that may not both be open.
+    positions, spacing
+        Coordinates of the sites (sites x dimensions, one length unit) and the smallest straight distance
+        between two open sites in that unit. Two existing sites may stay however near they are.
     open_cost, close_cost, budget
         Cost of opening a site that does not exist, of closing one that does; their sum stays within budget.
     move_classes
@@ -55,6 +59,8 @@ class Options(TypedDict, total=False):
     group_min: ArrayLike | None
     group_max: ArrayLike | None
     conflicts: ArrayLike | None
+    positions: ArrayLike | None
+    spacing: float | None
     open_cost: ArrayLike | None
     close_cost: ArrayLike | None
     budget: float | None
@@ -90,6 +96,7 @@ class SiteOptions:
     group_min: Floats | None
     group_max: Floats | None
     conflicts: Ints
+    too_near: Ints
     open_cost: Floats | None
     close_cost: Floats | None
     budget: float | None
@@ -121,6 +128,7 @@ def read_options(options: Options, n_sites: int, n_open: int) -> tuple[SiteOptio
         group_min=group_min,
         group_max=group_max,
         conflicts=_read_conflicts(options.get("conflicts"), n_sites),
+        too_near=_read_spacing(options, n_sites, existing),
         open_cost=_read_costs(options.get("open_cost"), n_sites, "open_cost"),
         close_cost=_read_costs(options.get("close_cost"), n_sites, "close_cost"),
         budget=_read_budget(options),
@@ -200,6 +208,31 @@ def _read_conflicts(value: ArrayLike | None, n_sites: int) -> Ints:
         raise ValueError("conflicts pairs a site with itself")
     unique: Ints = np.unique(pairs, axis=0)
     return unique
+
+
+def _read_spacing(options: Options, n_sites: int, existing: Mask | None) -> Ints:
+    """Return the pairs of sites that are nearer than the spacing, at least one of them new."""
+    positions, spacing = options.get("positions"), options.get("spacing")
+    if (positions is None) != (spacing is None):
+        raise ValueError("positions and spacing must be given together")
+    if positions is None or spacing is None:
+        return np.empty((0, 2), dtype=np.int64)
+    where = np.asarray(positions)
+    if where.dtype.kind not in "biuf" or where.ndim != 2 or where.shape[0] != n_sites:  # noqa: PLR2004 - a matrix
+        raise ValueError(f"positions must hold one row of coordinates per site ({n_sites})")
+    if not np.isfinite(where).all():
+        raise ValueError(f"positions holds NaN or infinite values at site {_first_wrong_row(where)}")
+    if not 0 <= spacing < np.inf:
+        raise ValueError(f"spacing must be a finite distance of at least 0, not {spacing}")
+    # query_pairs takes in the distance itself; a pair exactly that far apart is far enough.
+    near = cKDTree(where.astype(np.float64)).query_pairs(np.nextafter(spacing, 0.0), output_type="ndarray")
+    pairs: Ints = np.unique(np.sort(near.astype(np.int64), axis=1), axis=0)
+    today = np.zeros(n_sites, dtype=np.bool_) if existing is None else existing
+    return pairs[~(today[pairs[:, 0]] & today[pairs[:, 1]])]
+
+
+def _first_wrong_row(array: NDArray[Any]) -> int:
+    return int(np.argmax(~np.isfinite(array).all(axis=1)))
 
 
 def _read_costs(value: ArrayLike | None, n_sites: int, name: str) -> Floats | None:

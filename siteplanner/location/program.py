@@ -164,21 +164,6 @@ def solve_linear(
     return Program(rules, site_value, 0, seed).solve(seconds, 0.0, nodes=nodes)
 
 
-def find_clash(rules: Rules, seconds: float, seed: int) -> tuple[str, ...]:
-    """Name a small set of families that cannot hold together (deletion filter).
-
-    A family stays only if dropping it makes the rest satisfiable, or if time ran out before it was tested.
-    """
-    deadline = time.monotonic() + seconds
-    nothing = np.zeros(rules.lower.size)
-    dropped: set[str] = set()
-    for name in rules.families():
-        rest = rules.without({*dropped, name})
-        if solve_linear(rest, nothing, deadline - time.monotonic(), seed).state == "infeasible":
-            dropped.add(name)
-    return tuple(name for name in rules.families() if name not in dropped)
-
-
 class _QuietHighs(highspy.Highs):
     """HiGHS prints its banner while its constructor enables callbacks: silence it just before."""
 

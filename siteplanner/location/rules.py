@@ -20,8 +20,8 @@ class Rules:
     ----------
     matrix
         Rows x sites; ``columns`` is the same by site.
-    family
-        The caller's keyword behind each row.
+    family, label
+        The caller's keyword behind each row, and the row in words (empty where its sites say it).
     """
 
     matrix: sp.csr_array
@@ -29,6 +29,7 @@ class Rules:
     low: Floats
     high: Floats
     family: tuple[str, ...]
+    label: tuple[str, ...]
     lower: Floats
     upper: Floats
 
@@ -43,17 +44,25 @@ class Rules:
 
     def without(self, families: set[str]) -> "Rules":
         """Return the rules that are left when some keywords had not been given."""
-        keep = np.array([name not in families for name in self.family], dtype=np.bool_)
-        free_open, free_closed = "locked_open" in families, "locked_closed" in families
-        matrix = self.matrix[np.flatnonzero(keep)]
+        rows = [row for row, name in enumerate(self.family) if name not in families]
+        must = [] if "locked_open" in families else np.flatnonzero(self.lower > 0).tolist()
+        never = [] if "locked_closed" in families else np.flatnonzero(self.upper < 1).tolist()
+        return self.keep(rows, must, never)
+
+    def keep(self, rows: list[int], must_open: list[int], must_close: list[int]) -> "Rules":
+        """Return the rules with only these rows and these locked sites."""
+        matrix = sp.csr_array(self.matrix[np.array(rows, dtype=np.int64)])
+        lower, upper = np.zeros_like(self.lower), np.ones_like(self.upper)
+        lower[must_open], upper[must_close] = 1.0, 0.0
         return Rules(
             matrix=matrix,
             columns=sp.csc_array(matrix),
-            low=self.low[keep],
-            high=self.high[keep],
-            family=tuple(name for name in self.family if name not in families),
-            lower=np.zeros_like(self.lower) if free_open else self.lower,
-            upper=np.ones_like(self.upper) if free_closed else self.upper,
+            low=self.low[rows],
+            high=self.high[rows],
+            family=tuple(self.family[row] for row in rows),
+            label=tuple(self.label[row] for row in rows),
+            lower=lower,
+            upper=upper,
         )
 
     def families(self) -> list[str]:
@@ -72,6 +81,7 @@ class _Block:
     matrix: sp.csr_array
     low: Floats
     high: Floats
+    label: tuple[str, ...]
 
 
 def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
@@ -87,7 +97,8 @@ def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
     """
     blocks = list(_state_blocks(sites))
     if reach is not None and reach.shape[0]:
-        blocks.append(_Block("cost", reach, np.ones(reach.shape[0]), np.full(reach.shape[0], np.inf)))
+        one, endless = np.ones(reach.shape[0]), np.full(reach.shape[0], np.inf)
+        blocks.append(_Block("cost", reach, one, endless, ("",) * reach.shape[0]))
     matrix = sp.csr_array(sp.vstack([block.matrix for block in blocks], format="csr"))
     matrix.sum_duplicates()
     return Rules(
@@ -96,6 +107,7 @@ def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
         low=np.concatenate([block.low for block in blocks]),
         high=np.concatenate([block.high for block in blocks]),
         family=tuple(block.family for block in blocks for _ in block.low),
+        label=tuple(label for block in blocks for label in block.label),
         lower=sites.locked_open.astype(np.float64),
         upper=(~sites.locked_closed).astype(np.float64),
     )
@@ -103,31 +115,35 @@ def build_rules(sites: SiteOptions, reach: sp.csr_array | None = None) -> Rules:
 
 def _state_blocks(sites: SiteOptions) -> Iterator[_Block]:
     count = float(sites.n_open)
-    yield _one_row("n_open", np.ones(sites.n_sites), count, count)
+    yield _one_row("n_open", np.ones(sites.n_sites), count, count, f"exactly {sites.n_open} open")
     if sites.max_moves is not None and sites.existing is not None:
         kept = float(sites.existing.sum() - sites.max_moves)
-        yield _one_row("max_moves", sites.existing.astype(np.float64), kept, np.inf)
+        words = f"at most {sites.max_moves} existing sites closed"
+        yield _one_row("max_moves", sites.existing.astype(np.float64), kept, np.inf, words)
     if sites.groups is not None:
         yield from _state_groups(sites, sites.groups)
-    if sites.conflicts.size:
-        cliques = cover_with_cliques(sites.conflicts, sites.n_sites)
-        free, one = np.full(cliques.shape[0], -np.inf), np.ones(cliques.shape[0])
-        yield _Block("conflicts", cliques, free, one)
+    for family, pairs in (("conflicts", sites.conflicts), ("spacing", sites.too_near)):
+        if pairs.size:
+            cliques = cover_with_cliques(pairs, sites.n_sites)
+            free, one = np.full(cliques.shape[0], -np.inf), np.ones(cliques.shape[0])
+            yield _Block(family, cliques, free, one, ("",) * cliques.shape[0])
     if sites.budget is not None:
         yield _state_budget(sites, sites.budget)
     if sites.city is not None and sites.level is not None:
         yield from _state_classes(sites, sites.city, sites.level)
 
 
-def _one_row(family: str, row: Floats, low: float, high: float) -> _Block:
-    return _Block(family, sp.csr_array(row[None, :]), np.array([low]), np.array([high]))
+def _one_row(family: str, row: Floats, low: float, high: float, label: str) -> _Block:
+    return _Block(family, sp.csr_array(row[None, :]), np.array([low]), np.array([high]), (label,))
 
 
 def _state_groups(sites: SiteOptions, groups: sp.csr_array) -> Iterator[_Block]:
     if sites.group_min is not None:
-        yield _Block("group_min", groups, sites.group_min, np.full(groups.shape[0], np.inf))
+        words = tuple(f"at least {n:g} open in group {i}" for i, n in enumerate(sites.group_min))
+        yield _Block("group_min", groups, sites.group_min, np.full(groups.shape[0], np.inf), words)
     if sites.group_max is not None:
-        yield _Block("group_max", groups, np.full(groups.shape[0], -np.inf), sites.group_max)
+        words = tuple(f"at most {n:g} open in group {i}" for i, n in enumerate(sites.group_max))
+        yield _Block("group_max", groups, np.full(groups.shape[0], -np.inf), sites.group_max, words)
 
 
 def _state_budget(sites: SiteOptions, budget: float) -> _Block:
@@ -140,7 +156,8 @@ def _state_budget(sites: SiteOptions, budget: float) -> _Block:
     opening = np.where(existing, 0.0, nothing if sites.open_cost is None else sites.open_cost)
     closing = np.where(existing, nothing if sites.close_cost is None else sites.close_cost, 0.0)
     unit = max(float(opening.max(initial=0.0)), float(closing.max(initial=0.0))) or 1.0
-    return _one_row("budget", (opening - closing) / unit, -np.inf, (budget - float(closing.sum())) / unit)
+    high = (budget - float(closing.sum())) / unit
+    return _one_row("budget", (opening - closing) / unit, -np.inf, high, f"costs of at most {budget:g}")
 
 
 def _state_classes(sites: SiteOptions, city: Ints, level: Ints) -> Iterator[_Block]:
@@ -152,7 +169,7 @@ def _state_classes(sites: SiteOptions, city: Ints, level: Ints) -> Iterator[_Blo
     sides are one sum of x over the sites of the city.
     """
     existing = sites.existing if sites.existing is not None else np.zeros(sites.n_sites, dtype=np.bool_)
-    rows, low, high = [], [], []
+    rows, low, high, words = [], [], [], []
     for name in np.unique(city):
         inside = city == name
         steps = np.unique(level[inside])
@@ -162,7 +179,9 @@ def _state_classes(sites: SiteOptions, city: Ints, level: Ints) -> Iterator[_Blo
             rows.append(above.astype(np.float64))
             low.append(count if step == steps[0] else -np.inf)
             high.append(count)
-    yield _Block("move_classes", sp.csr_array(np.array(rows)), np.array(low), np.array(high))
+            part = f"city {name}" if step == steps[0] else f"city {name}, level {step} and above"
+            words.append(f"{'exactly' if step == steps[0] else 'at most'} {count:g} open in {part}")
+    yield _Block("move_classes", sp.csr_array(np.array(rows)), np.array(low), np.array(high), tuple(words))
 
 
 def cover_with_cliques(pairs: Ints, n_sites: int) -> sp.csr_array:

@@ -119,6 +119,7 @@ def _check_rules(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
         if chosen[left] and chosen[right]:
             yield f"conflicts: sites {left} and {right} are both open"
     existing = _as_mask(options.get("existing"), chosen.size)
+    yield from _check_spacing(chosen, existing, options)
     opened, closed = chosen & ~existing, existing & ~chosen
     moves = options.get("max_moves")
     if moves is not None and int(closed.sum()) > moves:
@@ -133,6 +134,20 @@ def _check_rules(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
         if spent > budget * (1 + 1e-9) + 1e-9:
             yield f"budget: {spent!r} spent, {budget!r} given"
     yield from _check_pairing(opened, closed, options)
+
+
+def _check_spacing(chosen: NDArray[np.bool_], existing: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    positions, spacing = options.get("positions"), options.get("spacing")
+    if positions is None or spacing is None:
+        return
+    where = np.asarray(positions, dtype=np.float64)
+    sites = np.flatnonzero(chosen)
+    for at, site in enumerate(sites):
+        others = sites[at + 1 :]
+        far = np.sqrt(((where[others] - where[site]) ** 2).sum(axis=1))
+        for other, distance in zip(others, far, strict=True):
+            if distance < spacing * (1 - 1e-12) and not (existing[site] and existing[other]):
+                yield f"spacing: sites {site} and {other} are {distance!r} apart"
 
 
 def _check_locks(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:

@@ -47,6 +47,9 @@ def tiny_options(rng, n_sites, n_open, names):
         options["conflicts"] = np.array(
             [rng.choice(n_sites, 2, replace=False) for _ in range(int(rng.integers(2, 9)))]
         )
+    if "spacing" in names:
+        options["positions"] = rng.integers(0, 4, (n_sites, 2)).astype(float)
+        options["spacing"] = float(rng.choice([1.0, np.sqrt(2), 2.5]))
     if "budget" in names:
         options["open_cost"], options["close_cost"] = rng.random(n_sites), rng.random(n_sites)
         options["budget"] = float(rng.random() * 2)

@@ -13,10 +13,12 @@ RULES = [
     ("groups",),
     ("overlap",),
     ("conflicts",),
+    ("spacing",),
     ("budget",),
     ("locks",),
     ("moves", "classes", "overlap", "conflicts"),
     ("moves", "groups", "budget", "locks", "conflicts"),
+    ("moves", "classes", "overlap", "spacing", "locks"),
 ]
 DRAWS = 12
 

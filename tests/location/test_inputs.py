@@ -40,6 +40,11 @@ FAULTS = [
     ({"conflicts": [[0, 1, 2]]}, "conflicts"),
     ({"conflicts": [[0, 4]]}, "conflicts"),
     ({"conflicts": [[1, 1]]}, "conflicts"),
+    ({"spacing": 1.0}, "positions and spacing"),
+    ({"positions": np.zeros((4, 2))}, "positions and spacing"),
+    ({"positions": np.zeros((3, 2)), "spacing": 1.0}, "positions"),
+    ({"positions": np.full((4, 2), np.nan), "spacing": 1.0}, "positions"),
+    ({"positions": np.zeros((4, 2)), "spacing": -1.0}, "spacing"),
     ({"budget": 1.0}, "budget"),
     ({"open_cost": np.ones(4)}, "open_cost"),
     ({"open_cost": np.ones(3), "budget": 1.0}, "open_cost"),
@@ -135,6 +140,69 @@ def test_infeasible_names_the_clash(options, clash):
     with pytest.raises(Infeasible) as caught:
         max_capture(COVER, WEIGHT, np.ones(3), **call)
     assert set(caught.value.constraints) == clash
+
+
+DETAILS = [
+    (
+        {"site_group": [0, 0, 1, 1], "group_min": [0, 2], "locked_closed": [3]},
+        ("group_min: at least 2 open in group 1", "locked_closed: site 3"),
+    ),
+    (
+        {"n_open": 3, "locked_closed": [0, 1]},
+        ("n_open: exactly 3 open", "locked_closed: sites 0, 1"),
+    ),
+    (
+        {"conflicts": [[0, 1], [2, 3]], "locked_open": [0, 1]},
+        ("conflicts: at most 1 of sites 0, 1", "locked_open: sites 0, 1"),
+    ),
+    (
+        {"positions": [[0, 0], [0, 1], [9, 9], [0, 3]], "spacing": 2.0, "locked_open": [0, 1]},
+        ("spacing: at most 1 of sites 0, 1", "locked_open: sites 0, 1"),
+    ),
+    (
+        {"existing": TODAY, "max_moves": 0, "locked_closed": [0]},
+        ("max_moves: at most 0 existing sites closed", "locked_closed: site 0"),
+    ),
+    (
+        {"existing": TODAY, "move_classes": ([7] * 4, [0, 0, 1, 1]), "locked_closed": [0, 2]},
+        (
+            "move_classes: exactly 2 open in city 7",
+            "move_classes: at most 0 open in city 7, level 1 and above",
+            "locked_closed: site 0",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "details"), DETAILS, ids=lambda value: str(value)[:40])
+def test_infeasible_says_which_constraints(options, details):
+    with pytest.raises(Infeasible) as caught:
+        max_coverage(COVER, WEIGHT, **({"n_open": 2} | options))
+    assert caught.value.details == details
+    assert all(detail in str(caught.value) for detail in details)
+
+
+def test_clash_is_small_among_many_constraints():
+    """Two of two hundred constraints clash; the other 198 are not named, and neither can be spared."""
+    n = 200
+    cover = np.eye(n)
+    options = {"site_group": np.arange(n), "group_max": np.ones(n), "group_min": np.zeros(n)}
+    options["group_min"][17] = 1
+    with pytest.raises(Infeasible) as caught:
+        max_coverage(cover, np.ones(n), 50, locked_closed=[17, 40, 41], **options)
+    assert caught.value.details == ("group_min: at least 1 open in group 17", "locked_closed: site 17")
+
+
+def test_sites_exactly_the_spacing_apart_may_both_open():
+    line = [[0.0, 0], [1, 0], [2, 0], [3, 0]]
+    together = max_coverage(np.eye(4), np.ones(4), 4, positions=line, spacing=1.0)
+    assert together.open.all()
+    with pytest.raises(Infeasible):
+        max_coverage(np.eye(4), np.ones(4), 3, positions=line, spacing=1.5)
+    crowded = max_coverage(
+        np.eye(4), [1, 1, 1, 9], 3, existing=[True, True, True, False], positions=line, spacing=1.5
+    )
+    assert crowded.open.tolist() == [True, True, False, True]
 
 
 def test_unreachable_service_is_named():
