@@ -12,16 +12,23 @@ the lower column.
 
 from siteplanner.location.distances import p_center, p_median
 from siteplanner.location.errors import Infeasible, NoPlanInTime
+from siteplanner.location.frontier import Compromise, Tradeoff, frontier_of_aims, frontier_of_moves
 from siteplanner.location.options import Options
 from siteplanner.location.problems import max_capture, max_coverage
 from siteplanner.location.solution import Solution
 from siteplanner.location.verify import verify
+from siteplanner.location.warm import Warm
 
 __all__ = [
+    "Compromise",
     "Infeasible",
     "NoPlanInTime",
     "Options",
     "Solution",
+    "Tradeoff",
+    "Warm",
+    "frontier_of_aims",
+    "frontier_of_moves",
     "max_capture",
     "max_coverage",
     "p_center",

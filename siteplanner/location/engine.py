@@ -30,6 +30,9 @@ not timed: the answer must not depend on how busy the machine is."""
 MORE_NODES = 4
 """A program that was stopped without anything to cut off is given so many times the nodes."""
 
+WARM_STARTS = 3
+"""So many of the sets that earlier solves found are searched from."""
+
 PARALLEL_PAIRS = 2_000_000
 """Fewer demand-site pairs than this are worked on by one thread."""
 
@@ -112,18 +115,20 @@ def maximise(
 def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
-    found = search.improve(start, race.deadline)
-    race.iterations += found.steps
-    race.offer(found.chosen, found.value)
+    for begin in (start, *_usable_sets(effort, rules, start)):
+        found = search.improve(begin, race.deadline)
+        race.iterations += found.steps
+        race.offer(found.chosen, found.value)
     race.tighten(sum_values(terms, rules.upper > 0))
     if not race.is_over():
         master = Master(terms, rules, race.value, effort.seed)
-        for point in (start, race.chosen):
+        for point in (start, race.chosen, *effort.warm.points):
             master.cut(point.astype(np.float64), 0.0)
-        relaxed = _close_by_relaxation(master, race)
+        relaxed = _close_by_relaxation(master, race, effort)
         if not race.is_over() and relaxed is not None:
             _round_off(relaxed, rules, race, search, effort)
         _close_by_branching(master, race, search, terms)
+    effort.warm.add_set(race.chosen)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
 
 
@@ -158,7 +163,13 @@ def find_start(
     return chosen
 
 
-def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
+def _usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
+    """Return the remembered sets that these rules allow, the latest first."""
+    known = [chosen for chosen in reversed(effort.warm.sets) if not np.array_equal(chosen, start)]
+    return [chosen for chosen in known if rules.allows(chosen.astype(np.float64))][:WARM_STARTS]
+
+
+def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
     while not race.is_over() and slow < STALL_ROUNDS:
@@ -173,6 +184,7 @@ def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
         master.fix_sites(relaxed, race.value)
         if not master.cut(relaxed.point, _slack(race, master)):
             break
+        effort.warm.add_point(relaxed.point)
     return point
 
 

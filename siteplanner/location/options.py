@@ -10,10 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from siteplanner.location.solution import Progress
+from siteplanner.location.warm import Warm
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+DEFAULT_GAP = 1e-4
+"""Relative gap at which a solve stops when none is asked for."""
 
 
 class Options(TypedDict, total=False):
@@ -49,6 +54,8 @@ class Options(TypedDict, total=False):
         Seed of everything random.
     progress
         Called with objective, bound and seconds whenever one of them moved.
+    warm
+        What earlier solves over the same sites learnt; read, and added to.
     """
 
     existing: ArrayLike | None
@@ -69,6 +76,7 @@ class Options(TypedDict, total=False):
     time_limit: float | None
     seed: int
     progress: Progress | None
+    warm: Warm | None
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ class Effort:
     time_limit: float
     seed: int
     progress: Progress | None
+    warm: Warm
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +144,11 @@ def read_options(options: Options, n_sites: int, n_open: int) -> tuple[SiteOptio
         city=city,
         level=level,
     )
-    return sites, _read_effort(options)
+    return sites, _read_effort(options, n_sites)
 
 
-def _read_effort(options: Options) -> Effort:
-    gap = options.get("gap", 1e-4)
+def _read_effort(options: Options, n_sites: int) -> Effort:
+    gap = options.get("gap", DEFAULT_GAP)
     if not gap >= 0:
         raise ValueError(f"gap must be a share of at least 0, not {gap}")
     limit = options.get("time_limit")
@@ -152,7 +161,18 @@ def _read_effort(options: Options) -> Effort:
         float("inf") if limit is None else float(limit),
         seed,
         options.get("progress"),
+        _read_warm(options.get("warm"), n_sites),
     )
+
+
+def _read_warm(warm: Warm | None, n_sites: int) -> Warm:
+    if warm is None:
+        return Warm()
+    if not isinstance(warm, Warm):
+        raise TypeError(f"warm must be a Warm, not {type(warm).__name__}")
+    if any(one.shape != (n_sites,) for one in (*warm.sets, *warm.points)):
+        raise ValueError(f"warm comes from other sites than these {n_sites}")
+    return warm
 
 
 def _read_count(value: object, name: str, most: int) -> int:
