@@ -7,7 +7,7 @@ import pandas as pd
 from siteplanner.engines import get_engine
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
-from siteplanner.model.access import Access, measure_access
+from siteplanner.model.access import Access, Travel, measure_access
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import Clusters, group_branches
 from siteplanner.model.contest import Evidence, prepare_contest, survey_ground
@@ -88,7 +88,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.step("access")
     branches = equip(layers.branches, layers.catalogue)
     outlets = list_outlets(branches, layers.competitors, scenario.market)
-    access = measure_access(demand, grid, outlets, scenario.access)
+    access = measure_access(demand, grid, outlets, Travel(scenario.access, layers.roads))
     clock.step("market")
     shared = share_market(demand, access, branches, (scenario.market, scenario.access))
     demand, market = calibrate(demand, shared)

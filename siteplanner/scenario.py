@@ -16,6 +16,10 @@ ZoneClass = Literal[
     "balanced", "thin",
 ]  # fmt: skip
 Datum = Literal["wgs84", "gcj02", "bd09"]
+ROAD_CLASSES = (
+    "motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential", "living_street",
+    "service", "track", "path",
+)  # fmt: skip
 Language = Literal["zh", "en"]
 
 
@@ -81,6 +85,25 @@ class FootfallInput(Section):
     columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
 
 
+class RoadsInput(Section):
+    """Roads: an OpenStreetMap extract (.osm.pbf), or a layer of lines."""
+
+    path: str = Field(min_length=1, description="file, relative to the scenario")
+    datum: Datum = Field(description="datum of its coordinates; an OpenStreetMap extract is in wgs84")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="canonical name (highway, oneway, junction, maxspeed, access, motor_vehicle, foot) = name in the file",
+    )
+    encoding: Literal["utf-8", "gb18030", "utf-16"] | None = Field(
+        default=None, description="encoding of a text file; recognised when absent"
+    )
+    layer: str | None = Field(default=None, description="layer of a GeoPackage; the first when absent")
+    crossings: Literal["auto", "connect", "apart"] = Field(
+        default="auto",
+        description="whether lines that cross without a common vertex meet; auto: not where most line ends meet another line",
+    )
+
+
 class Inputs(Section):
     """The files of a run."""
 
@@ -93,6 +116,7 @@ class Inputs(Section):
     townships: TableInput | None = None
     sites: TableInput | None = None
     tickets: TicketsInput | None = None
+    roads: RoadsInput | None = None
 
 
 # --- steps --------------------------------------------------------------------------------------------------
@@ -167,7 +191,12 @@ class Travel(Section):
 
     speed_kmh: Positive = Field(description="door-to-door speed, km/h (D§4 [A])")
     detour: float = Field(ge=1.0, le=3.0, description="path length over straight distance")
-    reach_km: Positive = Field(description="no trip is longer than this, straight km")
+    reach_km: Positive = Field(
+        description="no trip is longer than this, straight km; on roads, than the minutes that this takes"
+    )
+    on_roads: Literal["walk", "drive"] = Field(
+        default="drive", description="how people go where a road network is given (D§4: core walks)"
+    )
 
 
 class TravelClass(Travel):
@@ -176,13 +205,44 @@ class TravelClass(Travel):
     density_per_km2: NonNegative = Field(description="from this many residents per km2 (3x3 km focal mean)")
 
 
-class AccessSettings(Section):
-    """Straight distance, detour and speed by settlement, and floating catchments."""
+class RoadSettings(Section):
+    """Speeds on a road network, where one is given (`inputs.roads`); no source unless one is named."""
 
-    core: TravelClass = TravelClass(density_per_km2=8_000.0, speed_kmh=4.8, detour=1.25, reach_km=3.0)
+    motorway_kmh: Positive = Field(default=90.0, le=150.0, description="free speed on motorways, km/h")
+    trunk_kmh: Positive = Field(default=65.0, le=150.0, description="on trunk roads, km/h")
+    primary_kmh: Positive = Field(default=55.0, le=150.0, description="on primary roads, km/h")
+    secondary_kmh: Positive = Field(default=45.0, le=150.0, description="on secondary roads, km/h")
+    tertiary_kmh: Positive = Field(default=40.0, le=150.0, description="on tertiary roads, km/h")
+    unclassified_kmh: Positive = Field(default=35.0, le=150.0, description="on roads without a class, km/h")
+    residential_kmh: Positive = Field(default=30.0, le=150.0, description="on residential streets, km/h")
+    living_street_kmh: Positive = Field(default=10.0, le=150.0, description="on living streets, km/h")
+    service_kmh: Positive = Field(default=15.0, le=150.0, description="on service roads, km/h")
+    track_kmh: Positive = Field(default=15.0, le=150.0, description="on tracks, km/h")
+    factor_core: Positive = Field(default=0.45, le=1.0, description="speed in core cells against free speed")
+    factor_urban: Positive = Field(default=0.5, le=1.0, description="in urban cells")
+    factor_town: Positive = Field(default=0.6, le=1.0, description="in town cells")
+    factor_rural: Positive = Field(default=0.85, le=1.0, description="in rural cells")
+    walk_kmh: Positive = Field(default=4.8, le=10.0, description="on foot, km/h (D§4 [A])")
+    parking_min: NonNegative = Field(
+        default=3.0, le=60.0, description="minutes of a drive that are not driven: to the car and from it"
+    )
+    snap_km: Positive = Field(
+        default=2.0,
+        le=50.0,
+        description="cells and outlets farther from every road are reached over the straight distance instead",
+    )
+
+
+class AccessSettings(Section):
+    """Travel by settlement, straight or on roads, and floating catchments."""
+
+    core: TravelClass = TravelClass(
+        density_per_km2=8_000.0, speed_kmh=4.8, detour=1.25, reach_km=3.0, on_roads="walk"
+    )
     urban: TravelClass = TravelClass(density_per_km2=1_500.0, speed_kmh=16.5, detour=1.25, reach_km=6.0)
     town: TravelClass = TravelClass(density_per_km2=300.0, speed_kmh=19.0, detour=1.3, reach_km=10.0)
     rural: Travel = Travel(speed_kmh=35.0, detour=1.4, reach_km=20.0)
+    roads: RoadSettings = RoadSettings()
     bands_min: tuple[float, float, float] = Field(
         default=(10.0, 20.0, 30.0), description="E2SFCA bands, minutes (Luo & Qi 2009)"
     )

@@ -1,5 +1,6 @@
 """A made-up region in files: a crowded old town, a new district, a listed county, another city beside."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -239,3 +240,22 @@ def ticket_frame() -> pd.DataFrame:
             called = None if wait is None else taken + pd.Timedelta(minutes=wait)
             rows.append((branch, taken, called, None if called is None else called + pd.Timedelta(minutes=8)))
     return pd.DataFrame(rows, columns=["branch_id", "taken", "called", "served_end"])
+
+
+def write_roads(folder):
+    """Write roads.geojson: a net of streets a kilometre or so apart, of every class, drawn as a network."""
+    kinds = ["primary", "residential", "secondary", "tertiary", "unclassified", "living_street", "service"]
+    kinds += ["track", "trunk", "motorway"]
+    lons, lats = np.arange(112.0, 112.481, 0.012), np.arange(37.5, 37.801, 0.012)
+    lines = [[[float(lon), float(lat)] for lon in lons] for lat in lats]
+    lines += [[[float(lon), float(lat)] for lat in lats] for lon in lons]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"highway": kinds[i % len(kinds)], "oneway": "no"},
+            "geometry": {"type": "LineString", "coordinates": line},
+        }
+        for i, line in enumerate(lines)
+    ]
+    content = {"type": "FeatureCollection", "features": features}
+    (folder / "roads.geojson").write_text(json.dumps(content), encoding="utf-8")

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from region import branch_frame, scenario_text, write_region
+from region import branch_frame, scenario_text, write_region, write_roads
 
 import siteplanner.plan
 from siteplanner.layers import load_scenario, read_layers
+from siteplanner.model.access import Travel
 from siteplanner.outputs.parameters import parameters
 from siteplanner.plan import make_plan
 from siteplanner.scenario import Section
@@ -63,6 +64,19 @@ CHANGED = {
     **{f"access.{kind}.speed_kmh": 12.0 for kind in ("core", "urban", "town", "rural")},
     **{f"access.{kind}.detour": 1.8 for kind in ("core", "urban", "town", "rural")},
     **{f"access.{kind}.reach_km": 8.0 for kind in ("core", "urban", "town", "rural")},
+    "access.core.on_roads": "drive",
+    **{f"access.{kind}.on_roads": "walk" for kind in ("urban", "town", "rural")},
+    **{
+        f"access.roads.{kind}_kmh": 9.0
+        for kind in (
+            "motorway", "trunk", "primary", "secondary", "tertiary", "unclassified", "residential",
+            "living_street", "service", "track",
+        )
+    },
+    **{f"access.roads.factor_{kind}": 0.3 for kind in ("core", "urban", "town", "rural")},
+    "access.roads.walk_kmh": 3.0,
+    "access.roads.parking_min": 9.0,
+    "access.roads.snap_km": 0.2,
     "access.bands_min": [5.0, 10.0, 15.0],
     "access.band_weights": [1.0, 0.5, 0.1],
     "access.cover_min": 8.0,
@@ -161,6 +175,8 @@ WITH = {
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
+ROADS = {"inputs.roads.path": "roads.geojson", "inputs.roads.datum": "wgs84"}
+WITH |= {key: ROADS for key in CHANGED if ".roads." in key or key.endswith(".on_roads")}
 
 # Visits and deposits that branches tell set their level, townships tell tiers; where they do not, these do.
 WHERE_LITTLE_IS_TOLD = {
@@ -179,12 +195,18 @@ def _kept(step):
     known = {}
 
     def run(*inputs):
-        key = tuple(repr(one) if _is_settings(one) else id(one) for one in inputs)
+        key = tuple(_key(one) for one in inputs)
         if key not in known:
             known[key] = (step(*inputs), inputs)
         return known[key][0]
 
     return run
+
+
+def _key(one):
+    if isinstance(one, Travel):
+        return repr(one.settings), id(one.roads)
+    return repr(one) if _is_settings(one) else id(one)
 
 
 def _is_settings(value):
@@ -198,6 +220,7 @@ def region(tmp_path_factory):
     """Write the region; early steps whose settings did not change are run once for all tests."""
     folder = tmp_path_factory.mktemp("region")
     write_region(folder)
+    write_roads(folder)
     branch_frame()[["branch_id", "name", "lon", "lat"]].to_csv(folder / "silent.csv", index=False)
     silent = scenario_text(without=("townships",)).replace("branches.csv", "silent.csv")
     (folder / "silent.toml").write_text(silent, encoding="utf-8")

@@ -19,8 +19,10 @@ from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_raster
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.layers.roads import read_roads
 from siteplanner.layers.scenario_file import try_scenario
 from siteplanner.model.catalogue import Catalogue
+from siteplanner.model.roads import build_network
 from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
 
@@ -92,6 +94,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         )
     )
     footfall = _read_footfall(inputs, bounds, findings)
+    roads = read_roads(inputs.roads, findings)
     catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
     faults = (*shorten(findings.faults), *findings.counted)
@@ -107,6 +110,7 @@ def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault,
         population_earlier=earlier,
         aged_60=aged_60,
         footfall=footfall,
+        roads=None if roads is None or inputs.roads is None else build_network(roads, inputs.roads.crossings),
         notes=tuple(findings.notes),
         files=dict(sorted(findings.files.items())),
     ), ()
@@ -210,7 +214,7 @@ def _absent_layers(inputs: Inputs) -> list[tuple[str, ...]]:
         "aged_60": inputs.population.aged_60,
         **{
             name: getattr(inputs, name)
-            for name in ("footfall", "competitors", "developments", "townships", "sites", "tickets")
+            for name in ("footfall", "competitors", "developments", "townships", "sites", "tickets", "roads")
         },
     }
     return [("absent_layer", name) for name, value in given.items() if value is None]

@@ -6,6 +6,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siteplanner.model.catalogue import Catalogue
+from siteplanner.model.roads import RoadNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +57,6 @@ class Layers:
     population_earlier: RasterSource | None
     aged_60: RasterSource | None
     footfall: FootfallSource | None
+    roads: RoadNetwork | None
     notes: tuple[tuple[str, ...], ...]
     files: dict[str, str]

@@ -1,5 +1,6 @@
 """How far people are from service, and how much of it is there for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,10 @@ from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.demand import Demand
-from siteplanner.model.grid import Grid, centre_lines
+from siteplanner.model.grid import Grid, cell_ids, centre_lines
+from siteplanner.model.roads import RoadNetwork
 from siteplanner.model.sphere import EARTH_RADIUS_KM
+from siteplanner.model.travel import Ends, Streets, Trips, driving, snap, trips_within, walking
 from siteplanner.scenario import AccessSettings
 
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
@@ -19,6 +22,14 @@ PER_PEOPLE = 10_000.0
 # Row of the reach by lattice cell (-1: nobody there), then in radians the longitudes of columns and latitudes
 # of rows, the longitudes and latitudes of places, and km within reach by row.
 Sphere = tuple[np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Travel:
+    """How people get about: on roads where there is a network, else straight with a detour."""
+
+    settings: AccessSettings
+    roads: RoadNetwork | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +45,8 @@ class Reach:
     indptr, indices
         CSR structure, int64 and int32; columns ascending within a row.
     minutes
-        Travel time by pair, float32: straight km x detour / speed of the cell's settlement class.
+        Travel time by pair, float32: on roads where a network is given, else straight km x detour / speed of
+        the cell's settlement class.
     """
 
     cell_id: np.ndarray
@@ -54,16 +66,20 @@ class Access:
     outlets: pd.DataFrame
     reach: Reach
     cells: pd.DataFrame
+    travel: Travel
 
     def __post_init__(self) -> None:
         tables.check(self.outlets, tables.OUTLETS)
         tables.check(self.cells, tables.ACCESS)
 
 
-def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, settings: AccessSettings) -> Reach:
+def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Travel) -> Reach:
     """Find every pair of demand cell and place within the reach of the cell's settlement class.
 
-    Distances are great-circle km between the cell's centre and the place, never less than a quarter cell.
+    Without roads: great-circle km between the cell's centre and the place, never less than a quarter cell,
+    times detour over speed. On roads: to the nearest node over the straight distance, then the quickest way,
+    up to the minutes that the class's reach takes straight. Cells and places far from every road are reached
+    straight.
 
     Parameters
     ----------
@@ -73,7 +89,16 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, settings: Acc
     cells = demand.cells
     peopled = (cells[["residents", "moved_in", "visits_per_day"]] > 0.0).any(axis=1).to_numpy()
     cell_id = cells.index.to_numpy()[peopled]
-    pace, reach_km = by_settlement(cells["settlement"][peopled], settings)
+    pace, reach_km = by_settlement(cells["settlement"][peopled], travel.settings)
+    if travel.roads is None:
+        return _straight_pairs(cell_id, grid, places, (pace, reach_km))
+    return _road_pairs(demand, cell_id, grid, places, travel)
+
+
+def _straight_pairs(
+    cell_id: np.ndarray, grid: Grid, places: pd.DataFrame, walks: tuple[np.ndarray, np.ndarray]
+) -> Reach:
+    pace, reach_km = walks
     row_of = np.full(grid.lattice.n_rows * grid.lattice.n_cols, -1, dtype=np.int32)
     row_of[cell_id] = np.arange(cell_id.size, dtype=np.int32)
     lons, lats = (np.radians(line) for line in centre_lines(grid.lattice))
@@ -92,6 +117,81 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, settings: Acc
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
     _km_to_minutes(indptr, km, pace, shortest_km)
     return Reach(cell_id, len(places), indptr, indices, km)
+
+
+def _road_pairs(
+    demand: Demand, cell_id: np.ndarray, grid: Grid, places: pd.DataFrame, travel: Travel
+) -> Reach:
+    """Go by road from every cell as its settlement class goes, straight where there is no road near."""
+    pace, reach_km = by_settlement(demand.cells["settlement"].loc[cell_id], travel.settings)
+    way = (
+        demand.cells["settlement"]
+        .loc[cell_id]
+        .map({name: getattr(travel.settings, name).on_roads for name in tables.SETTLEMENTS})
+    )
+    trips: list[Trips] = []
+    for mode in ("walk", "drive"):
+        rows = np.flatnonzero(way.to_numpy() == mode)
+        if rows.size:
+            walks = (cell_id[rows], pace[rows], reach_km[rows])
+            found = _trips_of_mode(_streets(mode, demand, grid, travel), walks, grid, places, travel)
+            trips += [Trips(rows[part.origin].astype(np.int32), part.place, part.minutes) for part in found]
+    origin, place, minutes = (
+        np.concatenate([getattr(part, name) for part in trips] or [np.empty(0)])
+        for name in ("origin", "place", "minutes")
+    )
+    shortest = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0 * pace
+    order = np.lexsort((place, origin))
+    origin = origin[order].astype(np.int64)
+    count = np.bincount(origin, minlength=cell_id.size)
+    return Reach(
+        cell_id,
+        len(places),
+        np.concatenate(([0], np.cumsum(count))),
+        place[order].astype(np.int32),
+        np.maximum(minutes[order], shortest[origin]).astype(np.float32),
+    )
+
+
+def _streets(mode: str, demand: Demand, grid: Grid, travel: Travel) -> Streets:
+    roads, speeds = travel.roads, travel.settings.roads
+    if roads is None:
+        raise ValueError("there is no road network to travel on")
+    if mode == "walk":
+        return walking(roads, speeds)
+    lon = (roads.lon[roads.start] + roads.lon[roads.end]) / 2.0
+    lat = (roads.lat[roads.start] + roads.lat[roads.end]) / 2.0
+    settlement = demand.cells["settlement"].reindex(cell_ids(grid, lon, lat)).fillna(tables.SETTLEMENTS[-1])
+    factor = settlement.map({name: getattr(speeds, f"factor_{name}") for name in tables.SETTLEMENTS})
+    return driving(roads, factor.to_numpy(dtype=float), speeds)
+
+
+def _trips_of_mode(
+    streets: Streets,
+    walks: tuple[np.ndarray, np.ndarray, np.ndarray],
+    grid: Grid,
+    places: pd.DataFrame,
+    travel: Travel,
+) -> Iterator[Trips]:
+    """Find the trips of some cells; rows of the answer count from the first of these cells."""
+    cell_id, pace, reach_km = walks
+    speeds = travel.settings.roads
+    cells = grid.cells.loc[cell_id]
+    on_foot = np.full(len(places), 60.0 / speeds.walk_kmh)
+    origins, ends = (
+        snap(streets, Ends(frame["lon"].to_numpy(), frame["lat"].to_numpy(), off_road), speeds.snap_km)
+        for frame, off_road in ((cells, pace), (places, on_foot))
+    )
+    parking = speeds.parking_min if streets.by_car else 0.0
+    for trips in trips_within(streets, origins, ends, pace * reach_km - parking):
+        yield Trips(trips.origin, trips.place, trips.minutes + np.float32(parking))
+    on, far = np.flatnonzero(origins.node >= 0), np.flatnonzero(origins.node < 0)
+    for rows, columns in ((far, np.arange(len(places))), (on, np.flatnonzero(ends.node < 0))):
+        if rows.size and columns.size:
+            walk = (pace[rows], reach_km[rows])
+            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk)
+            origin = rows[np.repeat(np.arange(rows.size), np.diff(straight.indptr))].astype(np.int32)
+            yield Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes)
 
 
 def by_settlement(settlement: "pd.Series[str]", settings: AccessSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -124,9 +224,9 @@ def floating_catchment(
     return np.asarray(_two_steps(pairs, people, supply, (bands, weights)))
 
 
-def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, settings: AccessSettings) -> Access:
+def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Travel) -> Access:
     """Measure nearest minutes and E2SFCA on counter-hours, own and rival banks."""
-    reach = pairs_within(demand, grid, outlets, settings)
+    reach, settings = pairs_within(demand, grid, outlets, travel), travel.settings
     own = outlets["own"].to_numpy(dtype=bool)
     hours = outlets["counter_hours"].to_numpy(dtype=float)
     rows = demand.cells.loc[reach.cell_id]
@@ -147,7 +247,7 @@ def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, settings: 
     cells = measured.reindex(grid.cells.index)
     far, none = ["minutes_own", "minutes_any"], ["supply_own", "supply_rival", "supply_any"]
     cells = cells.fillna(dict.fromkeys(far, np.inf) | dict.fromkeys(none, 0.0))
-    return Access(outlets, reach, cells)
+    return Access(outlets, reach, cells, travel)
 
 
 def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:

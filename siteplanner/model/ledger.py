@@ -67,9 +67,8 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
     two whole-network runs. Deposits of the old place leave by the retention model, not by the market: people
     are sticky, markets are not (D§7.1).
     """
-    access_after = measure_access(
-        evidence.demand, evidence.grid, outlets_after(evidence, plans.formats, scenario), scenario.access
-    )
+    outlets = outlets_after(evidence, plans.formats, scenario)
+    access_after = measure_access(evidence.demand, evidence.grid, outlets, evidence.access.travel)
     market_after = share_market(
         evidence.demand,
         access_after,

@@ -78,7 +78,7 @@ def propose_sites(
         settlement=at["settlement"].to_numpy(),
         destination_type=_destination_types(chosen, at),
     )
-    reach = pairs_within(demand, grid, chosen, scenario.access)
+    reach = pairs_within(demand, grid, chosen, access.travel)
     gap = _gap_within(reach, zones.cells["gap"], scenario.access.cover_min)
     extra = [name for name in ("rent", "area_m2") if name in chosen]
     columns = [column.name for column in tables.CANDIDATES.columns if column.name != "site_id"]

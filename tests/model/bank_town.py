@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from siteplanner.layers.catalogue_file import load_catalogue
-from siteplanner.model.access import measure_access
+from siteplanner.model.access import Travel, measure_access
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import group_branches
 from siteplanner.model.contest import Contest, Evidence, prepare_contest, survey_ground
@@ -199,7 +199,7 @@ def gather(scenario, *, shuffle=None):
         grid, parts, pd.DataFrame(), _developments(), Epochs(2020, 2010), (scenario.demand, scenario.access)
     )
     outlets = list_outlets(branches, rivals, scenario.market)
-    access = measure_access(demand, grid, outlets, scenario.access)
+    access = measure_access(demand, grid, outlets, Travel(scenario.access))
     demand, market = calibrate(
         demand, share_market(demand, access, branches, (scenario.market, scenario.access))
     )

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siteplanner.model.access import Access, Reach
+from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.demand import Demand
 from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.market import Market
 from siteplanner.model.zones import Places
-from siteplanner.scenario import GridSettings, Scenario
+from siteplanner.scenario import AccessSettings, GridSettings, Scenario
 
 WEST, EAST, LISTED = "140101", "140102", "140121"
 
@@ -148,7 +148,12 @@ class City:
             index=self.grid.cells.index,
         )
         nothing = np.zeros(0)
-        return Access(self.outlets, Reach(nothing, len(self.outlets), nothing, nothing, nothing), cells)
+        return Access(
+            self.outlets,
+            Reach(nothing, len(self.outlets), nothing, nothing, nothing),
+            cells,
+            Travel(AccessSettings()),
+        )
 
     @property
     def market(self):
@@ -215,7 +220,7 @@ def shuffled(city, seed=3):
     demand, access, market, places = city.demand, city.access, city.market, city.places
     return (
         Demand(mix(demand.cells), mix(demand.parts)),
-        Access(mix(access.outlets), access.reach, mix(access.cells)),
+        Access(mix(access.outlets), access.reach, mix(access.cells), access.travel),
         Market(mix(market.cells), mix(market.outlets), market.outside, 1.0, 1.0),
         Places(mix(places.counties), mix(places.townships), mix(places.developments)),
     )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from siteplanner.model.access import (
     Reach,
+    Travel,
     floating_catchment,
     measure_access,
     nearest_minutes,
@@ -89,7 +90,7 @@ def dense(reach):
 def test_pairs_are_those_of_brute_force(lon, lat):
     grid = grid_at(lon, lat)
     demand, outlets = demand_on(grid), outlets_in(grid, 60)
-    reach = pairs_within(demand, grid, outlets, SETTINGS)
+    reach = pairs_within(demand, grid, outlets, Travel(SETTINGS))
     peopled = demand.cells["residents"].to_numpy() > 0
     np.testing.assert_array_equal(reach.cell_id, grid.cells.index[peopled])
     place, kind = grid.cells[peopled], demand.cells["settlement"][peopled]
@@ -103,7 +104,7 @@ def test_pairs_are_those_of_brute_force(lon, lat):
 
 def test_columns_ascend_within_a_row():
     grid = grid_at(112.5, 37.8)
-    reach = pairs_within(demand_on(grid), grid, outlets_in(grid, 60), SETTINGS)
+    reach = pairs_within(demand_on(grid), grid, outlets_in(grid, 60), Travel(SETTINGS))
     step = np.diff(reach.indices)
     new_row = np.isin(np.arange(1, reach.indices.size), reach.indptr)
     assert (step[~new_row] > 0).all()
@@ -118,8 +119,10 @@ def test_moving_everything_east_by_whole_cells_changes_no_trip(cells_east):
     moved = grid_at(112.5 + shift, 37.8)
     assert len(moved.cells) == len(grid.cells)
     outlets = outlets_in(grid, 20)
-    reach = pairs_within(demand_on(grid), grid, outlets, SETTINGS)
-    again = pairs_within(demand_on(moved), moved, outlets.assign(lon=outlets["lon"] + shift), SETTINGS)
+    reach = pairs_within(demand_on(grid), grid, outlets, Travel(SETTINGS))
+    again = pairs_within(
+        demand_on(moved), moved, outlets.assign(lon=outlets["lon"] + shift), Travel(SETTINGS)
+    )
     np.testing.assert_array_equal(again.indices, reach.indices)
     np.testing.assert_allclose(again.minutes, reach.minutes, rtol=1e-5)
 
@@ -144,7 +147,7 @@ def test_supply_is_conserved_where_anyone_can_reach_it():
     demand, outlets = demand_on(grid), outlets_in(grid, 40)
     # One outlet far from everybody.
     outlets.loc["O039", "lon"] = 113.9
-    access = measure_access(demand, grid, outlets, SETTINGS)
+    access = measure_access(demand, grid, outlets, Travel(SETTINGS))
     used = (demand.cells["residents"] * access.cells["supply_any"]).sum() / 1e4
     assert used == pytest.approx(outlets["counter_hours"].drop("O039").sum(), rel=1e-9)
     own = (demand.cells["residents"] * access.cells["supply_own"]).sum() / 1e4
@@ -154,7 +157,7 @@ def test_supply_is_conserved_where_anyone_can_reach_it():
 def test_service_of_all_cells_and_nothing_where_nobody_is():
     grid = grid_at(112.5, 37.8)
     demand, outlets = demand_on(grid), outlets_in(grid, 30)
-    cells = measure_access(demand, grid, outlets, SETTINGS).cells
+    cells = measure_access(demand, grid, outlets, Travel(SETTINGS)).cells
     assert cells.index.equals(grid.cells.index)
     empty = demand.cells["residents"] == 0.0
     assert np.isinf(cells.loc[empty, "minutes_any"]).all()
@@ -172,10 +175,10 @@ def test_nearest_minutes_by_hand():
 def test_no_outlets_and_no_people():
     grid = grid_at(112.5, 37.8)
     demand, none = demand_on(grid), outlets_in(grid, 0)
-    cells = measure_access(demand, grid, none, SETTINGS).cells
+    cells = measure_access(demand, grid, none, Travel(SETTINGS)).cells
     assert np.isinf(cells["minutes_any"]).all()
     nobody = Demand(demand.cells.assign(residents=0.0, visits_per_day=0.0), demand.parts)
-    access = measure_access(nobody, grid, outlets_in(grid, 5), SETTINGS)
+    access = measure_access(nobody, grid, outlets_in(grid, 5), Travel(SETTINGS))
     assert access.reach.cell_id.size == 0
     assert (access.cells["supply_any"] == 0.0).all()
 
@@ -184,7 +187,7 @@ def test_inputs_stay():
     grid = grid_at(112.5, 37.8)
     demand, outlets = demand_on(grid), outlets_in(grid, 10)
     before = demand.cells.copy(deep=True), outlets.copy(deep=True), grid.cells.copy(deep=True)
-    measure_access(demand, grid, outlets, SETTINGS)
+    measure_access(demand, grid, outlets, Travel(SETTINGS))
     pd.testing.assert_frame_equal(demand.cells, before[0])
     pd.testing.assert_frame_equal(outlets, before[1])
     pd.testing.assert_frame_equal(grid.cells, before[2])
@@ -193,6 +196,6 @@ def test_inputs_stay():
 def test_more_outlets_never_lengthen_a_trip():
     grid = grid_at(112.5, 37.8)
     demand, outlets = demand_on(grid), outlets_in(grid, 30)
-    few = measure_access(demand, grid, outlets.drop("O004"), SETTINGS).cells
-    all_of_them = measure_access(demand, grid, outlets, SETTINGS).cells
+    few = measure_access(demand, grid, outlets.drop("O004"), Travel(SETTINGS)).cells
+    all_of_them = measure_access(demand, grid, outlets, Travel(SETTINGS)).cells
     assert (all_of_them["minutes_any"] <= few["minutes_any"]).all()

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siteplanner.model.access import measure_access
+from siteplanner.model.access import Travel, measure_access
 from siteplanner.model.ledger import balance_moves, outlets_after
 from siteplanner.model.market import share_market
 from siteplanner.model.steps import _close
@@ -44,7 +44,7 @@ def test_each_move_is_the_difference_of_whole_networks(town, moves):
 
     def run(table):
         """Return visits of own outlets; rows of demand are the same, so the outside option is kept."""
-        access = measure_access(evidence.demand, evidence.grid, table, scenario.access)
+        access = measure_access(evidence.demand, evidence.grid, table, Travel(scenario.access))
         market = share_market(evidence.demand, access, evidence.branches, settings, baseline=evidence.market)
         return market.outlets["visits_per_day"][table["own"].to_numpy()]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siteplanner.model.access import Access, Reach
+from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.demand import Demand
 from siteplanner.model.market import calibrate, outside_utility, share_market, share_pairs, utilities
 from siteplanner.scenario import AccessSettings, MarketSettings
@@ -71,7 +71,7 @@ def town(seed=4, rows=5, cols=5, own=3):
     )
     columns = ["minutes_own", "minutes_any", "supply_own", "supply_rival", "supply_any"]
     service = pd.DataFrame(1.0, index=ids, columns=columns)
-    return Demand(cells, pd.DataFrame()), Access(outlets, reach, service), minutes
+    return Demand(cells, pd.DataFrame()), Access(outlets, reach, service, Travel(AccessSettings())), minutes
 
 
 def branches_with(**observed):

@@ -172,7 +172,7 @@ def test_people_without_any_bank_within_reach_are_an_inclusive_zone():
     far = city.block((slice(5, 9), slice(5, 9)))
     access = city.access
     cells = access.cells.assign(minutes_any=access.cells["minutes_any"].mask(far, np.inf))
-    access = type(access)(access.outlets, access.reach, cells)
+    access = type(access)(access.outlets, access.reach, cells, access.travel)
     zones = find_zones(city.grid, city.demand, access, city.market, city.places, ZoneSettings())
     remote = zones.zones.loc[(zones.zones["zone_class"] == "inclusive") & (zones.zones["county_id"] == WEST)]
     assert len(remote) == 1
@@ -221,7 +221,7 @@ def test_a_region_with_no_more_than_people_still_has_its_zones():
         city.counties, city.places.townships.iloc[:0], city.places.developments.iloc[:0]
     )
     cells = city.access.cells.assign(supply_own=0.0, supply_rival=0.0, minutes_own=np.inf, minutes_any=np.inf)
-    access = type(city.access)(city.outlets, city.access.reach, cells)
+    access = type(city.access)(city.outlets, city.access.reach, cells, city.access.travel)
     zones = find_zones(city.grid, city.demand, access, city.market, places, ZoneSettings())
     # Nobody has a bank: many among many are blank, those to come inflow, all others remote.
     assert set(classes(zones)) <= {"blank_true", "inflow", "inclusive"}

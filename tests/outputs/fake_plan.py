@@ -13,7 +13,7 @@ from scipy import ndimage
 from siteplanner import tables
 from siteplanner.layers import Layers, RasterSource
 from siteplanner.layers.catalogue_file import load_catalogue
-from siteplanner.model.access import Access, Reach
+from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
 from siteplanner.model.formats import Formats
@@ -26,7 +26,7 @@ from siteplanner.model.scores import Scores
 from siteplanner.model.sites import Candidates
 from siteplanner.model.zones import Zones
 from siteplanner.plan import Plan
-from siteplanner.scenario import Scenario
+from siteplanner.scenario import AccessSettings, Scenario
 
 HOSTILE = (
     "{{ 7*7 }}",
@@ -233,6 +233,7 @@ class _Maker:
             replace(raster, year=2010),
             None,
             None,
+            None,
             (),
             {"population.tif": "0" * 64},
         )
@@ -314,7 +315,7 @@ class _Maker:
                 for c in ("lon", "lat", "county_id", "prefecture", "township_id", "tier")
             },
         )
-        return Access(outlets, self.reach(len(ids)), cells)
+        return Access(outlets, self.reach(len(ids)), cells, Travel(AccessSettings()))
 
     def reach(self, n: int) -> Reach:
         rows = self.grid.cells.index.to_numpy()
