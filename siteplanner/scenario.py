@@ -243,11 +243,25 @@ class AccessSettings(Section):
     town: TravelClass = TravelClass(density_per_km2=300.0, speed_kmh=19.0, detour=1.3, reach_km=10.0)
     rural: Travel = Travel(speed_kmh=35.0, detour=1.4, reach_km=20.0)
     roads: RoadSettings = RoadSettings()
+    measure: Literal["2sfca", "e2sfca", "m2sfca", "bfca", "raam"] = Field(
+        default="e2sfca",
+        description="how counter-hours within reach are shared among people: Luo & Wang 2003, Luo & Qi 2009, Delamater 2013, Paez et al. 2019, Saxon & Snow 2020 (D§5)",
+    )
+    trip_weights: Literal["bands", "gaussian"] = Field(
+        default="bands",
+        description="weight of a trip in e2sfca, m2sfca and bfca: by bands, or Dai's Gaussian up to the last band (D§5)",
+    )
+    raam_core_min: Positive = Field(
+        default=15.0, description="minutes that weigh as much as mean crowding (D§5 [A])"
+    )
+    raam_urban_min: Positive = Field(default=15.0, description="the same in urban cells (D§5 [A])")
+    raam_town_min: Positive = Field(default=30.0, description="the same in town cells (D§5 [A])")
+    raam_rural_min: Positive = Field(default=30.0, description="the same in rural cells (D§5 [A])")
     bands_min: tuple[float, float, float] = Field(
-        default=(10.0, 20.0, 30.0), description="E2SFCA bands, minutes (Luo & Qi 2009)"
+        default=(10.0, 20.0, 30.0), description="bands of trips, minutes (Luo & Qi 2009)"
     )
     band_weights: tuple[Share, Share, Share] = Field(
-        default=(1.0, 0.68, 0.22), description="E2SFCA weights (Luo & Qi 2009; D§5)"
+        default=(1.0, 0.68, 0.22), description="weights of the bands (Luo & Qi 2009; D§5)"
     )
     cover_min: Positive = Field(
         default=15.0, le=120.0, description="a person is covered within this many minutes"

@@ -77,6 +77,9 @@ CHANGED = {
     "access.roads.walk_kmh": 3.0,
     "access.roads.parking_min": 9.0,
     "access.roads.snap_km": 0.2,
+    "access.measure": "bfca",
+    "access.trip_weights": "gaussian",
+    **{f"access.raam_{kind}_min": 60.0 for kind in ("core", "urban", "town", "rural")},
     "access.bands_min": [5.0, 10.0, 15.0],
     "access.band_weights": [1.0, 0.5, 0.1],
     "access.cover_min": 8.0,
@@ -175,6 +178,7 @@ WITH = {
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
+WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}
 ROADS = {"inputs.roads.path": "roads.geojson", "inputs.roads.datum": "wgs84"}
 WITH |= {key: ROADS for key in CHANGED if ".roads." in key or key.endswith(".on_roads")}
 

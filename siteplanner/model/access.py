@@ -9,6 +9,7 @@ from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.demand import Demand
+from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
 from siteplanner.model.grid import Grid, cell_ids, centre_lines
 from siteplanner.model.roads import RoadNetwork
 from siteplanner.model.sphere import EARTH_RADIUS_KM
@@ -204,35 +205,70 @@ def by_settlement(settlement: "pd.Series[str]", settings: AccessSettings) -> tup
 
 
 def floating_catchment(
-    reach: Reach, people: np.ndarray, supply: np.ndarray, settings: AccessSettings
-) -> np.ndarray:
-    """Return E2SFCA supply per person by row of `reach` (Luo & Qi 2009).
-
-    R_j = S_j / sum_i P_i W(t_ij) and A_i = sum_j R_j W(t_ij): the sum of people x access is the sum of the
-    supply that has people within its last band.
+    reach: Reach,
+    people: pd.DataFrame,
+    supply: np.ndarray,
+    own: np.ndarray,
+    settings: AccessSettings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return supply per person by row of `reach`, of own places and of the others, as the settings measure it.
 
     Parameters
     ----------
     people
-        By row of the reach.
-    supply
+        By row of the reach: ``people`` and ``settlement``.
+    supply, own
         By place.
     """
+    count = people["people"].to_numpy(dtype=float)
+    if settings.measure == "raam":
+        tau = {name: getattr(settings, f"raam_{name}_min") for name in tables.SETTLEMENTS}
+        tau_min = people["settlement"].map(tau).to_numpy(dtype=float)
+        # Own branches and rivals crowd together: one equilibrium of all, told apart afterwards.
+        pairs = (reach.indptr, reach.indices, reach.minutes)
+        each = rational_agents(pairs, count, supply, tau_min)[1]
+        row = np.repeat(np.arange(count.size), np.diff(reach.indptr))
+        mine, theirs = (
+            np.bincount(row, np.where(part[reach.indices], each, 0.0), minlength=count.size)
+            for part in (own, ~own)
+        )
+        return mine, theirs
+    weighted = (reach.indptr, reach.indices, _weights(reach.minutes, settings))
+    measures = {"2sfca": two_step, "e2sfca": two_step, "m2sfca": modified_two_step, "bfca": balanced}
+    mine, theirs = (
+        measures[settings.measure](weighted, count, np.where(part, supply, 0.0)) for part in (own, ~own)
+    )
+    return mine, theirs
+
+
+def _weights(minutes: np.ndarray, settings: AccessSettings) -> np.ndarray:
+    """Return the weight of each trip: by bands, by Dai's Gaussian, or all alike; 0 beyond the last band.
+
+    The Gaussian is (exp(-(t / t0)^2 / 2) - exp(-1 / 2)) / (1 - exp(-1 / 2)) with t0 the end of the last band
+    (Dai 2010); 2SFCA counts every trip within it alike (Luo & Wang 2003).
+    """
+    last = settings.bands_min[-1]
+    if settings.measure == "2sfca":
+        return (minutes <= last).astype(float)
+    if settings.trip_weights == "gaussian":
+        edge = np.exp(-0.5)
+        bell = (np.exp(-0.5 * (minutes.astype(float) / last) ** 2) - edge) / (1.0 - edge)
+        return np.asarray(np.where(minutes <= last, np.maximum(bell, 0.0), 0.0))
     # Beyond the last band the weight is 0.
-    bands, weights = np.array(settings.bands_min), np.array([*settings.band_weights, 0.0])
-    pairs = (reach.indptr, reach.indices, reach.minutes)
-    return np.asarray(_two_steps(pairs, people, supply, (bands, weights)))
+    weights = np.array([*settings.band_weights, 0.0])
+    return np.asarray(weights[np.searchsorted(settings.bands_min, minutes, side="left")])
 
 
 def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Travel) -> Access:
-    """Measure nearest minutes and E2SFCA on counter-hours, own and rival banks."""
+    """Measure nearest minutes and counter-hours per person, of own and rival banks."""
     reach, settings = pairs_within(demand, grid, outlets, travel), travel.settings
     own = outlets["own"].to_numpy(dtype=bool)
     hours = outlets["counter_hours"].to_numpy(dtype=float)
     rows = demand.cells.loc[reach.cell_id]
-    people = (rows["residents"] + rows["moved_in"]).to_numpy()
-    supply_own = floating_catchment(reach, people, np.where(own, hours, 0.0), settings) * PER_PEOPLE
-    supply_rival = floating_catchment(reach, people, np.where(own, 0.0, hours), settings) * PER_PEOPLE
+    people = rows[["settlement"]].assign(people=rows["residents"] + rows["moved_in"])
+    supply_own, supply_rival = (
+        part * PER_PEOPLE for part in floating_catchment(reach, people, hours, own, settings)
+    )
     minutes_own = nearest_minutes(reach, own)
     measured = pd.DataFrame(
         {
@@ -299,39 +335,6 @@ def _km_to_minutes(indptr: np.ndarray, km: np.ndarray, pace: np.ndarray, shortes
     for i in range(indptr.size - 1):
         for pair in range(indptr[i], indptr[i + 1]):
             km[pair] = max(km[pair], shortest_km) * pace[i]
-
-
-@njit(cache=True)
-def _two_steps(
-    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
-    people: np.ndarray,
-    supply: np.ndarray,
-    steps: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:
-    indptr, indices, minutes = pairs
-    bands, weights = steps
-    demand = np.zeros(supply.size)
-    access = np.zeros(people.size)
-    for i in range(people.size):
-        for pair in range(indptr[i], indptr[i + 1]):
-            demand[indices[pair]] += people[i] * _band_weight(minutes[pair], bands, weights)
-    ratio = np.zeros(supply.size)
-    for place in range(supply.size):
-        if demand[place] > 0.0:
-            ratio[place] = supply[place] / demand[place]
-    for i in range(people.size):
-        for pair in range(indptr[i], indptr[i + 1]):
-            access[i] += ratio[indices[pair]] * _band_weight(minutes[pair], bands, weights)
-    return access
-
-
-@njit(cache=True)
-def _band_weight(minutes: float, bands: np.ndarray, weights: np.ndarray) -> float:
-    band = 0
-    for edge in bands:
-        # Counted without a branch: which band a trip falls into cannot be foreseen by the processor.
-        band += minutes > edge
-    return float(weights[band])
 
 
 @njit(cache=True)

@@ -137,7 +137,9 @@ def toy():
 def test_floating_catchment_oracle():
     bands = AccessSettings(bands_min=(1.0, 2.0, 3.0), band_weights=(1.0, 0.68, 0.22))
     people, supply = np.array([10_000.0, 4_000.0, 1_000.0]), np.array([5.0, 2.0])
-    access = floating_catchment(toy(), people, supply, bands)
+    frame = pd.DataFrame({"people": people, "settlement": "core"})
+    access, theirs = floating_catchment(toy(), frame, supply, np.ones(2, dtype=bool), bands)
+    assert not theirs.any()
     np.testing.assert_allclose(access * 1e4, [4.616, 5.788, 0.685], atol=5e-4)
     assert (people * access).sum() == pytest.approx(7.0, rel=1e-12)
 
