@@ -211,7 +211,7 @@ def floating_catchment(
     own: np.ndarray,
     settings: AccessSettings,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return supply per person by row of `reach`, of own places and of the others, as the settings measure it.
+    """Return supply per person by row of `reach`, of own places and of the others.
 
     Parameters
     ----------
