@@ -295,8 +295,30 @@ class AccessSettings(Section):
 class MarketSettings(Section):
     """Huff shares over all banks with an outside option."""
 
+    decay_form: Literal["exponential", "power", "gaussian", "combined", "step"] = Field(
+        default="exponential", description="how attraction falls with minutes (D§4)"
+    )
     decay_per_min: Positive = Field(
-        default=0.11, le=2.0, description="lambda, 1/minute (D§4; w(10 min) = 0.33)"
+        default=0.11,
+        le=2.0,
+        description="exponential and combined: lambda, 1/minute (D§4; w(10 min) = 0.33)",
+    )
+    decay_power: Positive = Field(
+        default=1.5, le=3.0, description="power and combined: beta (D§4: 1.5 in towns, 1.0-1.2 outside)"
+    )
+    decay_least_min: Positive = Field(
+        default=1.5,
+        le=30.0,
+        description="power and combined: no trip counts as shorter, minutes (D§4: 0.1-0.2 km, about this on foot)",
+    )
+    decay_sigma_min: Positive = Field(
+        default=6.75, le=120.0, description="gaussian: sigma, minutes (w(10 min) = 0.33 as the exponential)"
+    )
+    decay_steps_min: tuple[float, float, float] = Field(
+        default=(10.0, 20.0, 30.0), description="step: ends of the stretches, minutes (D§5)"
+    )
+    decay_step_weights: tuple[Share, Share, Share] = Field(
+        default=(1.0, 0.68, 0.22), description="step: weights of the stretches (D§5)"
     )
     outside_share: float = Field(
         default=0.125,
@@ -323,6 +345,19 @@ class MarketSettings(Section):
     )
     rival_rural_urban: Positive = Field(default=0.8, description="rural credit in town (D§4 [A])")
     rival_rural_township: Positive = Field(default=1.2, description="rural credit in a township (D§4 [A])")
+
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> "MarketSettings":
+        if not 0.0 < self.decay_steps_min[0] < self.decay_steps_min[1] < self.decay_steps_min[2]:
+            msg = "decay_steps_min must ascend"
+            raise ValueError(msg)
+        if not self.decay_step_weights[0] >= self.decay_step_weights[1] >= self.decay_step_weights[2]:
+            msg = "decay_step_weights must not rise"
+            raise ValueError(msg)
+        if self.decay_step_weights[0] <= 0.0:
+            msg = "the first of decay_step_weights must be above 0"
+            raise ValueError(msg)
+        return self
 
 
 class ZoneSettings(Section):

@@ -84,6 +84,12 @@ CHANGED = {
     "access.band_weights": [1.0, 0.5, 0.1],
     "access.cover_min": 8.0,
     "market.decay_per_min": 0.2,
+    "market.decay_form": "gaussian",
+    "market.decay_power": 0.7,
+    "market.decay_least_min": 6.0,
+    "market.decay_sigma_min": 15.0,
+    "market.decay_steps_min": [5.0, 12.0, 20.0],
+    "market.decay_step_weights": [1.0, 0.3, 0.1],
     "market.outside_share": 0.3,
     "market.capacity_exponent": 1.0,
     "market.device_equivalent": 1.0,
@@ -179,6 +185,16 @@ WITH = {
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
 WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}
+WITH |= {
+    f"market.decay_{key}": {"market.decay_form": form}
+    for key, form in (
+        ("power", "power"),
+        ("least_min", "combined"),
+        ("sigma_min", "gaussian"),
+        ("steps_min", "step"),
+        ("step_weights", "step"),
+    )
+}
 ROADS = {"inputs.roads.path": "roads.geojson", "inputs.roads.datum": "wgs84"}
 WITH |= {key: ROADS for key in CHANGED if ".roads." in key or key.endswith(".on_roads")}
 

@@ -47,9 +47,30 @@ class Market:
 
 
 def utilities(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings) -> np.ndarray:
-    """Return A_j exp(-lambda minutes) for every pair of the reach, float64."""
-    decayed = np.exp(-settings.decay_per_min * reach.minutes.astype(np.float64))
+    """Return A_j f(minutes) for every pair of the reach, float64."""
+    decayed = decay(reach.minutes.astype(np.float64), settings)
     return np.asarray(decayed * np.asarray(attractiveness, dtype=float)[reach.indices])
+
+
+def decay(minutes: np.ndarray, settings: MarketSettings) -> np.ndarray:
+    """Return how much of its pull a place keeps at so many minutes (D§4).
+
+    exponential exp(-l t); power t^-b; gaussian exp(-t^2 / 2 s^2); combined t^-b exp(-l t) (Tanner 1961);
+    step: one weight for each stretch of minutes, 0 beyond the last. No trip counts as shorter than
+    `decay_least_min` where a power is taken.
+    """
+    t = np.asarray(minutes, dtype=float)
+    if settings.decay_form == "exponential":
+        return np.asarray(np.exp(-settings.decay_per_min * t))
+    if settings.decay_form == "gaussian":
+        return np.asarray(np.exp(-0.5 * (t / settings.decay_sigma_min) ** 2))
+    if settings.decay_form == "step":
+        weights = np.array([*settings.decay_step_weights, 0.0])
+        return np.asarray(weights[np.searchsorted(settings.decay_steps_min, t, side="left")])
+    power = np.maximum(t, settings.decay_least_min) ** -settings.decay_power
+    return np.asarray(
+        power * np.exp(-settings.decay_per_min * t) if settings.decay_form == "combined" else power
+    )
 
 
 def outside_utility(
@@ -72,7 +93,7 @@ def outside_utility(
     total = np.bincount(row_of_pair, utility, len(rows))
     near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
     odds = settings.outside_share / (1.0 - settings.outside_share)
-    outside = odds * np.exp(-settings.decay_per_min * pace * NEAR_KM)
+    outside = odds * decay(pace * NEAR_KM, settings)
     for kind in np.unique(rows["settlement"]):
         mine = (rows["settlement"] == kind).to_numpy()
         visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.demand import Demand
-from siteplanner.model.market import calibrate, outside_utility, share_market, share_pairs, utilities
+from siteplanner.model.market import calibrate, decay, outside_utility, share_market, share_pairs, utilities
 from siteplanner.scenario import AccessSettings, MarketSettings
 
 ACCESS = AccessSettings()
@@ -227,3 +227,40 @@ def test_inputs_stay():
     pd.testing.assert_frame_equal(demand.cells, before[0])
     pd.testing.assert_frame_equal(access.outlets, before[1])
     pd.testing.assert_frame_equal(branches, before[2])
+
+
+DECAYS = [
+    ({"decay_form": "exponential"}, lambda t: np.exp(-0.11 * t)),
+    ({"decay_form": "power", "decay_power": 2.0}, lambda t: 1.0 / max(t, 1.5) ** 2),
+    ({"decay_form": "gaussian", "decay_sigma_min": 5.0}, lambda t: np.exp(-t * t / 50.0)),
+    (
+        {"decay_form": "combined", "decay_power": 1.0, "decay_least_min": 2.0},
+        lambda t: np.exp(-0.11 * t) / max(t, 2.0),
+    ),
+    ({"decay_form": "step"}, lambda t: 1.0 if t <= 10 else 0.68 if t <= 20 else 0.22 if t <= 30 else 0.0),
+]
+
+
+@pytest.mark.parametrize(("told", "formula"), DECAYS, ids=lambda value: str(value)[:30])
+def test_every_decay_is_that_of_its_formula(told, formula):
+    minutes = np.array([0.1, 1.5, 3.0, 10.0, 10.1, 20.0, 29.0, 30.5, 47.0])
+    expected = [formula(t) for t in minutes]
+    np.testing.assert_allclose(decay(minutes, MarketSettings(**told)), expected, rtol=1e-12)
+
+
+def test_default_sigma_keeps_a_third_at_ten_minutes():
+    for form in ("exponential", "gaussian"):
+        assert decay(np.array([10.0]), MarketSettings(decay_form=form))[0] == pytest.approx(0.333, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"decay_steps_min": (10.0, 5.0, 30.0)},
+        {"decay_step_weights": (0.2, 0.5, 0.1)},
+        {"decay_step_weights": (0.0, 0.0, 0.0)},
+    ],
+)
+def test_steps_out_of_order_are_refused(told):
+    with pytest.raises(ValueError, match="decay_step"):
+        MarketSettings(**told)
