@@ -1,24 +1,29 @@
 """Exact sums of a raster over areas, from a walk along their borders alone.
 
 By Green's theorem the sum of people over an area, every pixel counted by the share of it that lies inside, is
-the integral of P dv along the area's border: v is the row, and P(u, v) the people of that row west of column u,
-the pixels' people spread evenly over them. P is linear inside a pixel, so each piece of a border inside one
-pixel contributes its height times P at its middle, and the sum is exact. Font rasterisers accumulate signed
-areas in the same way. The work is one pass over the pixels, to sum the rows up, and one visit to every pixel
-that a border crosses; no polygon is ever cut.
+the integral of P dv along the area's border: v is the row, and P(u, v) the people of that row west of
+column u, a pixel's people spread evenly over it. P is linear inside a pixel, so each piece of a border inside
+one pixel contributes its height times P at its middle, and the sum is exact. Font rasterisers accumulate
+signed areas in the same way. The work is one pass over the pixels, to sum the rows up, and one visit to every pixel
+that a border crosses; no polygon is ever cut. Where pixels go whole to the area of their centre, P is taken
+where the border crosses the line through the centres of a row.
 
-Rows are summed up in chunks of `CHUNK` pixels with compensation (Knuth 1997, TAOCP 2, section 4.2.2, theorem B),
-and an area measures P from the chunk of its own western end: the rounding of a big city far away in the same row
-does not reach it.
+Rows are summed up in chunks of `CHUNK` pixels with compensation (Knuth 1997, TAOCP 2, section 4.2.2, theorem
+B), and an area measures P from the chunk of its own western end: the rounding of a big city far away in the
+same row does not reach it.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numba import njit
 
-# Pixels summed together: a sixteenth of the raster is kept as sums, and the rest of a chunk is added on demand.
+# Pixels summed together: a sixteenth of the raster is kept as sums, the rest of a chunk is added on demand.
 CHUNK = 16
+
+Method = Literal["area", "centre"]
+_Sums = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +38,8 @@ class Edges:
         Start and end.
     owner
         Number of the area that an edge bounds.
-    west
-        Column of the western end of each area, by number.
+    n_areas
+        Areas are 0 to n_areas - 1; some may have no edge.
     """
 
     u0: np.ndarray
@@ -42,68 +47,94 @@ class Edges:
     u1: np.ndarray
     v1: np.ndarray
     owner: np.ndarray
-    west: np.ndarray
+    n_areas: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RowSums:
-    """Some whole rows of a raster and the sums of the chunks west of every chunk.
+class Route:
+    """Which edges meet which rows of windows.
 
     Parameters
     ----------
-    row
-        The first of the rows.
-    people
-        Rows x columns; what is missing is 0.
-    high, low
-        Rows x (chunks + 1): the sum is high + low.
+    west, east
+        Columns of the ends of each area.
+    starts
+        First row of each row of windows, ascending.
+    first, edge
+        The edges that meet row i of windows are ``edge[first[i]:first[i + 1]]``.
     """
 
-    row: int
-    people: np.ndarray
-    high: np.ndarray
-    low: np.ndarray
+    edges: Edges
+    west: np.ndarray
+    east: np.ndarray
+    starts: np.ndarray
+    first: np.ndarray
+    edge: np.ndarray
 
 
-class Walk:
-    """Sums over areas while the bands of a raster come by from north to south."""
+def lay_route(edges: Edges, starts: np.ndarray, n_rows: int) -> Route:
+    """Sort edges by the rows of windows that they meet.
 
-    def __init__(self, edges: Edges, shape: tuple[int, int]) -> None:
-        """Take the edges and the raster's rows and columns."""
-        top, bottom = np.minimum(edges.v0, edges.v1), np.maximum(edges.v0, edges.v1)
-        met = np.flatnonzero((top < bottom) & (bottom > 0.0) & (top < shape[0]))
-        # A stable order: the sum of an area does not depend on the areas beside it.
-        self._waiting = met[np.argsort(np.floor(top[met]), kind="stable")]
-        self._top, self._bottom = top, bottom
-        self._open = np.zeros(0, dtype=np.int64)
-        columns = np.clip(edges.west, 0, shape[1]).astype(np.int64)
-        self._edges = edges
-        self._anchor = np.minimum(columns // CHUNK, -(-shape[1] // CHUNK))
-        self.people = np.zeros(len(edges.west))
-
-    def rows(self, sums: RowSums) -> None:
-        """Walk the pieces of border inside these rows; bands come in order."""
-        end = sums.row + len(sums.people)
-        n_new = int(np.searchsorted(self._top[self._waiting], end))
-        new, self._waiting = self._waiting[:n_new], self._waiting[n_new:]
-        here = np.concatenate([self._open, new])
-        edges = self._edges
-        places = (edges.u0, edges.v0, edges.u1, edges.v1)
-        _walk(places, (edges.owner, self._anchor), here, sums_of(sums), self.people)
-        self._open = here[self._bottom[here] > end]
+    Parameters
+    ----------
+    starts
+        First row of each row of windows, ascending from 0.
+    n_rows
+        Rows of the raster.
+    """
+    west, east = np.full(edges.n_areas, np.inf), np.full(edges.n_areas, -np.inf)
+    for u in (edges.u0, edges.u1):
+        np.minimum.at(west, edges.owner, u)
+        np.maximum.at(east, edges.owner, u)
+    top, bottom = np.minimum(edges.v0, edges.v1), np.maximum(edges.v0, edges.v1)
+    # A level edge has no height: it contributes nothing.
+    met = np.flatnonzero((top < bottom) & (bottom > 0.0) & (top < n_rows))
+    above = np.searchsorted(starts, np.maximum(top[met], 0.0), side="right") - 1
+    count = np.searchsorted(starts, bottom[met], side="left") - above
+    row = np.repeat(above, count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    order = np.argsort(row, kind="stable")
+    first = np.searchsorted(row[order], np.arange(len(starts) + 1))
+    return Route(edges, west, east, starts, first, np.repeat(met, count)[order])
 
 
-def sums_of(sums: RowSums) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the same as a tuple, for the kernels."""
-    return sums.row, sums.people, sums.high, sums.low
+def walk_window(
+    route: Route, corner: tuple[int, int], people: np.ndarray, method: Method
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each piece of border inside a window adds to its area: areas and people, in a fixed order.
+
+    Parameters
+    ----------
+    corner
+        Row and column of the window's first pixel; its rows are one of the route's rows of windows.
+    people
+        Pixels of the window, real numbers; 0 for those that do not count.
+    """
+    row, col = corner
+    number = int(np.searchsorted(route.starts, row))
+    here = route.edge[route.first[number] : route.first[number + 1]]
+    owner = route.edges.owner[here]
+    here = here[(route.west[owner] < col + people.shape[1]) & (route.east[owner] > col)]
+    owner = route.edges.owner[here]
+    if not len(here):
+        return owner, np.zeros(0)
+    sums = _sum_rows(people)
+    anchor = (np.clip(route.west[owner] - col, 0.0, people.shape[1] - 1.0) // CHUNK).astype(np.int64)
+    edges = route.edges
+    places = tuple(
+        values[here] - start
+        for values, start in ((edges.u0, col), (edges.v0, row), (edges.u1, col), (edges.v1, row))
+    )
+    added = np.empty(len(here))
+    (_walk_areas if method == "area" else _walk_centres)(places, anchor, sums, added)
+    return owner, added
 
 
-def sum_rows(row: int, people: np.ndarray) -> RowSums:
-    """Sum rows up from the west."""
+def _sum_rows(people: np.ndarray) -> _Sums:
+    """Return the people and the sums of the chunks west of each chunk, as high + low."""
     shape = len(people), -(-people.shape[1] // CHUNK) + 1
     high, low = np.empty(shape), np.empty(shape)
     _sum_chunks(people, high, low)
-    return RowSums(row, people, high, low)
+    return people, high, low
 
 
 @njit(cache=True, nogil=True)
@@ -125,67 +156,93 @@ def _sum_chunks(people: np.ndarray, high: np.ndarray, low: np.ndarray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _walk(
-    places: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-    areas: tuple[np.ndarray, np.ndarray],
-    here: np.ndarray,
-    sums: tuple[int, np.ndarray, np.ndarray, np.ndarray],
-    result: np.ndarray,
-) -> None:
+def _downwards(
+    places: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], i: int
+) -> tuple[float, float, float, float, float]:
+    """Return an edge from its top to its bottom, and its sign.
+
+    Both areas beside an edge take it alike, so that they meet the same pixels.
+    """
     u0, v0, u1, v1 = places
-    owner, anchor = areas
-    first_row, n_rows = sums[0], sums[1].shape[0]
-    for i in here:
-        # Both areas beside an edge walk it from the top, so that they meet the same pixels.
-        down = v1[i] > v0[i]
-        top_u, top_v = (u0[i], v0[i]) if down else (u1[i], v1[i])
-        end_u, end_v = (u1[i], v1[i]) if down else (u0[i], v0[i])
-        slope = (end_u - top_u) / (end_v - top_v)
-        total = 0.0
-        begin = max(int(np.floor(top_v)), first_row)
-        for row in range(begin, min(int(np.ceil(end_v)), first_row + n_rows)):
-            above, below = max(top_v, float(row)), min(end_v, row + 1.0)
-            start = top_u + (above - top_v) * slope
-            end = end_u if below == end_v else top_u + (below - top_v) * slope
-            total += (below - above) * _mean_west(
-                min(start, end), max(start, end), row, anchor[owner[i]], sums
-            )
-        result[owner[i]] += total if down else -total
+    if v1[i] > v0[i]:
+        return u0[i], v0[i], u1[i], v1[i], 1.0
+    return u1[i], v1[i], u0[i], v0[i], -1.0
 
 
 @njit(cache=True, nogil=True)
-def _mean_west(
-    low: float, high: float, row: int, anchor: int, sums: tuple[int, np.ndarray, np.ndarray, np.ndarray]
-) -> float:
-    """Mean of P over the columns from low to high, counted from the anchor's chunk."""
-    people = sums[1]
-    r, n_cols = row - sums[0], people.shape[1]
+def _walk_areas(
+    places: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    anchor: np.ndarray,
+    sums: _Sums,
+    added: np.ndarray,
+) -> None:
+    n_rows = sums[0].shape[0]
+    for i in range(added.size):
+        top_u, top_v, end_u, end_v, sign = _downwards(places, i)
+        slope = (end_u - top_u) / (end_v - top_v)
+        total = 0.0
+        for row in range(max(int(np.floor(top_v)), 0), min(int(np.ceil(end_v)), n_rows)):
+            above, below = max(top_v, float(row)), min(end_v, row + 1.0)
+            start = top_u + (above - top_v) * slope
+            end = end_u if below == end_v else top_u + (below - top_v) * slope
+            mean = _mean_west(min(start, end), max(start, end), (row, anchor[i]), sums)
+            total += (below - above) * mean
+        added[i] = sign * total
+
+
+@njit(cache=True, nogil=True)
+def _walk_centres(
+    places: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    anchor: np.ndarray,
+    sums: _Sums,
+    added: np.ndarray,
+) -> None:
+    """Take a pixel as inside where its centre is; one on a border belongs to the area east or south of it."""
+    n_rows, n_cols = sums[0].shape
+    for i in range(added.size):
+        top_u, top_v, end_u, end_v, sign = _downwards(places, i)
+        slope = (end_u - top_u) / (end_v - top_v)
+        total = 0.0
+        first, last = int(np.ceil(top_v - 0.5)), int(np.ceil(end_v - 0.5))
+        for row in range(max(first, 0), min(last, n_rows)):
+            u = top_u + (row + 0.5 - top_v) * slope
+            column = min(max(int(np.ceil(u - 0.5)), 0), n_cols)
+            total += _west(column, (row, anchor[i]), sums)
+        added[i] = sign * total
+
+
+@njit(cache=True, nogil=True)
+def _mean_west(low: float, high: float, place: tuple[int, int], sums: _Sums) -> float:
+    """Mean of P over the columns from low to high, in the row and from the chunk of a place."""
+    people, row = sums[0], place[0]
+    n_cols = people.shape[1]
     column = min(max(int(np.floor(low)), 0), n_cols)
-    west = _west(column, r, anchor, sums)
+    west = _west(column, place, sums)
     if high <= 0.0 or column == n_cols:
         return west
     if low >= 0.0 and high <= column + 1.0:
-        return west + ((low + high) / 2.0 - column) * people[r, column]
+        return float(west + ((low + high) / 2.0 - column) * people[row, column])
     at, total = low, 0.0
     if at < 0.0:
         total, at = -at * west, 0.0
     while at < high and column < n_cols:
         to = min(column + 1.0, high)
-        total += (to - at) * (west + ((at + to) / 2.0 - column) * people[r, column])
-        west += people[r, column]
+        total += (to - at) * (west + ((at + to) / 2.0 - column) * people[row, column])
+        west += people[row, column]
         at = to
         column += 1
     if at < high:
         total += (high - at) * west
-    return total / (high - low)
+    return float(total / (high - low))
 
 
 @njit(cache=True, nogil=True)
-def _west(column: int, r: int, anchor: int, sums: tuple[int, np.ndarray, np.ndarray, np.ndarray]) -> float:
-    """People of a row between the anchor's chunk and a column; negative west of the anchor."""
-    _, people, high, low = sums
+def _west(column: int, place: tuple[int, int], sums: _Sums) -> float:
+    """People of a row between the chunk of a place and a column; negative west of that chunk."""
+    people, high, low = sums
+    row, anchor = place
     chunk = high.shape[1] - 1 if column == people.shape[1] else column // CHUNK
-    total = (high[r, chunk] - high[r, anchor]) + (low[r, chunk] - low[r, anchor])
+    total = (high[row, chunk] - high[row, anchor]) + (low[row, chunk] - low[row, anchor])
     for c in range(chunk * CHUNK, column):
-        total += people[r, c]
-    return total
+        total += people[row, c]
+    return float(total)

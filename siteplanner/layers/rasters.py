@@ -44,13 +44,18 @@ def open_raster(path: str | Path) -> Any:  # noqa: ANN401 - rasterio ships no ty
         return rasterio.open(path, driver="GTiff")
 
 
+def rows_of_band(raster: Any) -> int:  # noqa: ANN401 - rasterio ships no types
+    """Return how many rows `read_bands` reads at once: whole blocks."""
+    block = max(1, int(raster.block_shapes[0][0]))
+    return max(1, BAND_PIXELS // (int(raster.width) * block)) * block
+
+
 def read_bands(raster: Any) -> Iterator[Band]:  # noqa: ANN401 - rasterio ships no types
     """Read the first band in runs of rows; nodata, mask, scale and offset are honoured.
 
     Negative, infinite and undeclared missing counts pass through: `check_raster` refuses them beforehand.
     """
-    block = max(1, raster.block_shapes[0][0])
-    rows = max(1, BAND_PIXELS // (raster.width * block)) * block
+    rows = rows_of_band(raster)
     scale, offset = raster.scales[0], raster.offsets[0]
     for top in range(0, raster.height, rows):
         window = rasterio.windows.Window(0, top, raster.width, min(rows, raster.height - top))

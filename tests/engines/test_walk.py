@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siteplanner.engines.polygons import sum_polygons
-from siteplanner.engines.walk import Edges, Walk, sum_rows
+from siteplanner.engines.walk import Edges, lay_route, walk_window
 
 PLACE = (0.01, 0.0, 112.0, 0.0, -0.01, 37.2)
 KEPT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -182,18 +182,44 @@ def test_a_desert_beside_a_metropolis_keeps_its_few_people(tmp_path, write_raste
     assert sum_polygons([source.path], desert).iloc[0] == pytest.approx(700 * 3.8 * 1e-7, rel=1e-9)
 
 
+def walked(edges, values, method, cut):
+    """Walk windows of the given rows and columns, one after the other."""
+    route = lay_route(edges, np.arange(0, len(values), cut[0]), len(values))
+    people = np.zeros(edges.n_areas)
+    for row in range(0, values.shape[0], cut[0]):
+        for col in range(0, values.shape[1], cut[1]):
+            window = values[row : row + cut[0], col : col + cut[1]]
+            np.add.at(people, *walk_window(route, (row, col), window, method))
+    return people
+
+
 @KEPT
-@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 20))
-def test_the_cut_into_bands_changes_nothing(seed, rows):
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 20), cols=st.integers(1, 30))
+def test_the_cut_into_windows_changes_nothing(seed, rows, cols):
     rng = np.random.default_rng(seed)
     values = rng.gamma(0.3, 100.0, (20, 30))
-    u, v = rng.uniform(-3.0, 33.0, 6), rng.uniform(-3.0, 23.0, 6)
-    edges = Edges(u, v, np.roll(u, -1), np.roll(v, -1), np.zeros(6, dtype=np.int64), np.array([u.min()]))
-    whole, parts = Walk(edges, values.shape), Walk(edges, values.shape)
-    whole.rows(sum_rows(0, values))
-    for row in range(0, 20, rows):
-        parts.rows(sum_rows(row, values[row : row + rows]))
-    assert parts.people == pytest.approx(whole.people, rel=1e-12, abs=1e-9)
+    u, v = rng.uniform(-3.0, 33.0, (3, 6)), rng.uniform(-3.0, 23.0, (3, 6))
+    ends = (u.ravel(), v.ravel(), np.roll(u, -1, axis=1).ravel(), np.roll(v, -1, axis=1).ravel())
+    edges = Edges(*ends, np.repeat(np.arange(3), 6), 3)
+    for method in ("area", "centre"):
+        whole = walked(edges, values, method, (20, 30))
+        assert walked(edges, values, method, (rows, cols)) == pytest.approx(whole, rel=1e-12, abs=1e-9)
+
+
+@KEPT
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 20), size=st.floats(0.5, 20.0))
+def test_whole_pixels_go_where_their_centre_is(seed, n, size):
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(0.3, 100.0, (20, 30))
+    shape = star(rng, rng.uniform((-2.0, -2.0), (32.0, 22.0)), size, n)
+    polygon = shapely.orient_polygons(shapely.get_parts(shape))
+    rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(polygon)]
+    u0, v0 = np.concatenate([ring[:-1] for ring in rings]).T
+    u1, v1 = np.concatenate([ring[1:] for ring in rings]).T
+    edges = Edges(u0, v0, u1, v1, np.zeros(len(u0), dtype=np.int64), 1)
+    rows, cols = np.indices(values.shape)
+    inside = shapely.contains_xy(shape, cols + 0.5, rows + 0.5)
+    assert walked(edges, values, "centre", (20, 30))[0] == pytest.approx(values[inside].sum(), abs=1e-8)
 
 
 def test_the_order_of_polygons_is_nothing(tmp_path, write_raster):
