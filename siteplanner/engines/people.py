@@ -6,6 +6,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.engines import Engine, FootfallSum, PeopleSum
+from siteplanner.engines.polygons import sum_polygons
 from siteplanner.errors import Fault, InputError
 from siteplanner.layers import Layers, RasterSource
 from siteplanner.layers.rasters import nobody
@@ -30,6 +31,9 @@ def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
     """Sum residents, earlier residents and residents aged 60+ to cells and counties.
 
     Without an earlier raster nobody is taken to have moved; without an age raster nobody is counted as 60+.
+    Where the counties tell their census, the account of the residents has ``count_exact`` as well, the people
+    inside each county's border with pixels split by area: the figure that a census is to be compared with,
+    because the pixels that a border cuts are whole persons' homes of both sides.
 
     Raises
     ------
@@ -59,7 +63,11 @@ def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
     if "aged_60" not in parts:
         parts = parts.assign(aged_60=0.0)
     columns = [*_KEY, "residents", "residents_earlier", "aged_60"]
-    return People(parts[columns], {layer: people.account for layer, people in sums.items()})
+    accounts = {layer: people.account for layer, people in sums.items()}
+    if "residents" in layers.counties and layers.counties["residents"].notna().any():
+        exact = sum_polygons(layers.population, layers.counties).reindex(accounts["residents"].index)
+        accounts["residents"] = accounts["residents"].assign(count_exact=exact)
+    return People(parts[columns], accounts)
 
 
 def _join(sums: dict[str, PeopleSum]) -> pd.DataFrame:
@@ -96,4 +104,5 @@ def conservation(accounts: dict[str, pd.DataFrame]) -> pd.DataFrame:
     if "nodata_pixels" not in table:
         table["nodata_pixels"] = 0
     table["nodata_pixels"] = table["nodata_pixels"].fillna(0).astype("int64")
-    return table[["layer", "county_id", "count_in", "count_out", "nodata_pixels"]]
+    columns = [column.name for column in tables.CONSERVATION.columns if column.name in table]
+    return table[columns]

@@ -4,9 +4,9 @@ By Green's theorem the sum of people over an area, every pixel counted by the sh
 the integral of P dv along the area's border: v is the row, and P(u, v) the people of that row west of
 column u, a pixel's people spread evenly over it. P is linear inside a pixel, so each piece of a border inside
 one pixel contributes its height times P at its middle, and the sum is exact. Font rasterisers accumulate
-signed areas in the same way. The work is one pass over the pixels, to sum the rows up, and one visit to every pixel
-that a border crosses; no polygon is ever cut. Where pixels go whole to the area of their centre, P is taken
-where the border crosses the line through the centres of a row.
+signed areas in the same way. The work is one pass over the pixels, to sum the rows up, and one visit to every
+pixel that a border crosses; no polygon is ever cut. Where pixels go whole to the area of their centre, P is
+taken where the border crosses the line through the centres of a row.
 
 Rows are summed up in chunks of `CHUNK` pixels with compensation (Knuth 1997, TAOCP 2, section 4.2.2, theorem
 B), and an area measures P from the chunk of its own western end: the rounding of a big city far away in the
@@ -18,6 +18,9 @@ from typing import Literal
 
 import numpy as np
 from numba import njit
+
+from siteplanner.engines.runs import Runs
+from siteplanner.layers.pixels import Coding, Report, Window, clean_pixels
 
 # Pixels summed together: a sixteenth of the raster is kept as sums, the rest of a chunk is added on demand.
 CHUNK = 16
@@ -97,36 +100,43 @@ def lay_route(edges: Edges, starts: np.ndarray, n_rows: int) -> Route:
     return Route(edges, west, east, starts, first, np.repeat(met, count)[order])
 
 
+def edges_inside(route: Route, window: Window) -> np.ndarray:
+    """Return the edges that a window's people may be measured by, in a fixed order; none for an empty window.
+
+    An edge west of the window has nobody of it on its western side, one east of it has them all.
+    """
+    number = int(np.searchsorted(route.starts, window.row))
+    here = route.edge[route.first[number] : route.first[number + 1]]
+    owner, edges = route.edges.owner[here], route.edges
+    met = (route.west[owner] < window.col + window.width) & (route.east[owner] > window.col)
+    met &= np.maximum(edges.u0[here], edges.u1[here]) > window.col
+    return np.asarray(here[met])
+
+
 def walk_window(
-    route: Route, corner: tuple[int, int], people: np.ndarray, method: Method
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what each piece of border inside a window adds to its area: areas and people, in a fixed order.
+    route: Route, here: np.ndarray, window: Window, people: np.ndarray, method: Method
+) -> np.ndarray:
+    """Return what the piece of each edge inside a window adds to its area.
 
     Parameters
     ----------
-    corner
-        Row and column of the window's first pixel; its rows are one of the route's rows of windows.
+    here
+        The edges of `edges_inside`.
     people
         Pixels of the window, real numbers; 0 for those that do not count.
     """
-    row, col = corner
-    number = int(np.searchsorted(route.starts, row))
-    here = route.edge[route.first[number] : route.first[number + 1]]
-    owner = route.edges.owner[here]
-    here = here[(route.west[owner] < col + people.shape[1]) & (route.east[owner] > col)]
-    owner = route.edges.owner[here]
-    if not len(here):
-        return owner, np.zeros(0)
-    sums = _sum_rows(people)
-    anchor = (np.clip(route.west[owner] - col, 0.0, people.shape[1] - 1.0) // CHUNK).astype(np.int64)
     edges = route.edges
-    places = tuple(
-        values[here] - start
-        for values, start in ((edges.u0, col), (edges.v0, row), (edges.u1, col), (edges.v1, row))
+    places = (
+        edges.u0[here] - window.col,
+        edges.v0[here] - window.row,
+        edges.u1[here] - window.col,
+        edges.v1[here] - window.row,
     )
+    west = np.clip(route.west[edges.owner[here]] - window.col, 0.0, window.width - 1.0)
     added = np.empty(len(here))
-    (_walk_areas if method == "area" else _walk_centres)(places, anchor, sums, added)
-    return owner, added
+    walk = _walk_areas if method == "area" else _walk_centres
+    walk(places, (west // CHUNK).astype(np.int64), _sum_rows(people), added)
+    return added
 
 
 def _sum_rows(people: np.ndarray) -> _Sums:
@@ -135,6 +145,36 @@ def _sum_rows(people: np.ndarray) -> _Sums:
     high, low = np.empty(shape), np.empty(shape)
     _sum_chunks(people, high, low)
     return people, high, low
+
+
+@njit(cache=True, nogil=True)
+def take_people(
+    stored: np.ndarray,
+    people: np.ndarray,
+    corner: tuple[int, int],
+    coding: Coding,
+    runs: Runs,
+    report: Report,
+) -> None:
+    """Turn stored numbers of a window into the people who count: those of pixels with a label.
+
+    Parameters
+    ----------
+    corner
+        First row and column of the window in the file.
+    """
+    height, width = stored.shape
+    for i in range(height):
+        row = corner[0] + i
+        for k in range(runs.at[row], runs.at[row + 1]):
+            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
+            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
+            if first >= last:
+                continue
+            if runs.label[k] < 0:
+                people[i, first:last] = 0.0
+            else:
+                clean_pixels(stored[i], people[i], (first, last, row, corner[1]), coding, report)
 
 
 @njit(cache=True, nogil=True)

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siteplanner.engines.polygons import sum_polygons
-from siteplanner.engines.walk import Edges, lay_route, walk_window
+from siteplanner.engines.walk import Edges, edges_inside, lay_route, walk_window
+from siteplanner.layers.pixels import Window
+from siteplanner.layers.records import RasterSource
 
 PLACE = (0.01, 0.0, 112.0, 0.0, -0.01, 37.2)
 KEPT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -61,7 +63,7 @@ def test_shares_of_pixels_by_hand(tmp_path, write_raster):
     lower_triangle = shapely.Polygon([(112.0, 37.18), (112.02, 37.18), (112.0, 37.2)])
     away = shapely.box(113.0, 37.0, 113.1, 37.1)
     wide = shapely.box(100.0, 30.0, 120.0, 40.0)
-    answer = sum_polygons([source.path], frame(half_of_all, middle, lower_triangle, away, wide))
+    answer = sum_polygons(source, frame(half_of_all, middle, lower_triangle, away, wide))
     assert answer.to_numpy() == pytest.approx([101.0, 1111.0 / 4.0, 0.5 + 100.0 + 500.0, 0.0, 1111.0])
     assert answer.iloc[3] == 0.0
 
@@ -74,7 +76,7 @@ def test_holes_and_parts(tmp_path, write_raster):
     pair = shapely.MultiPolygon(
         [shapely.box(112.0, 37.12, 112.005, 37.2), shapely.box(112.06, 37.1, 112.3, 37.15)]
     )
-    assert sum_polygons([source.path], frame(ring, pair)).to_numpy() == pytest.approx(
+    assert sum_polygons(source, frame(ring, pair)).to_numpy() == pytest.approx(
         brute_force(values, [ring, pair]), rel=1e-9
     )
 
@@ -87,10 +89,10 @@ def test_random_polygons_match_cutting_and_exactextract(tmp_path, write_raster, 
     source = write_raster(tmp_path / "r.tif", values, PLACE)
     shapes = [star(rng, rng.uniform((111.95, 36.95), (112.35, 37.25)), size, n) for _ in range(4)]
     polygons = frame(*[shape for shape in shapes if shape.area > 0.0])
-    answer = sum_polygons([source.path], polygons).to_numpy()
+    answer = sum_polygons(source, polygons).to_numpy()
     scale = values.sum() * 1e-11
     assert answer == pytest.approx(brute_force(values, polygons.geometry), rel=1e-9, abs=scale)
-    other = exactextract.exact_extract(source.path, polygons, "sum", output="pandas")["sum"]
+    other = exactextract.exact_extract(source.paths[0], polygons, "sum", output="pandas")["sum"]
     assert answer == pytest.approx(other.fillna(0.0).to_numpy(), rel=1e-6, abs=scale)
 
 
@@ -100,7 +102,7 @@ def test_polygons_that_share_their_borders_share_the_people(tmp_path, write_rast
     rng = np.random.default_rng(seed)
     values = rng.gamma(0.3, 100.0, (20, 30))
     source = write_raster(tmp_path / "r.tif", values, PLACE)
-    answer = sum_polygons([source.path], frame(*tessellation(rng, n)))
+    answer = sum_polygons(source, frame(*tessellation(rng, n)))
     assert answer.sum() == pytest.approx(values.sum(), rel=1e-12)
 
 
@@ -115,7 +117,7 @@ def test_where_a_ring_starts_and_which_way_it_winds_is_nothing(tmp_path, write_r
     for ring in rings:
         points = shapely.get_coordinates(ring)[:-1]
         other.append(shapely.Polygon(np.roll(points, turn % len(points), axis=0)[::-1]))
-    once, again = sum_polygons([source.path], frame(one, shapely.MultiPolygon(other)))
+    once, again = sum_polygons(source, frame(one, shapely.MultiPolygon(other)))
     assert again == pytest.approx(once, rel=1e-12)
 
 
@@ -124,13 +126,13 @@ def test_missing_pixels_count_nothing(tmp_path, write_raster):
     values[2, 3] = -99999.0
     all_of_it = frame(shapely.box(111.0, 36.0, 113.0, 38.0))
     nodata = write_raster(tmp_path / "n.tif", values, PLACE, nodata=-99999.0)
-    assert sum_polygons([nodata.path], all_of_it).iloc[0] == 98.0
+    assert sum_polygons(nodata, all_of_it).iloc[0] == 98.0
     mask = np.full((5, 10), 255, dtype=np.uint8)
     mask[4, :] = 0
     masked = write_raster(tmp_path / "m.tif", np.full((5, 10), 2.0), PLACE, mask=mask)
-    assert sum_polygons([masked.path], all_of_it).iloc[0] == 80.0
+    assert sum_polygons(masked, all_of_it).iloc[0] == 80.0
     scaled = write_raster(tmp_path / "s.tif", np.full((5, 10), 2, dtype=np.uint8), PLACE, scale=(5.0, 1.0))
-    assert sum_polygons([scaled.path], all_of_it).iloc[0] == 550.0
+    assert sum_polygons(scaled, all_of_it).iloc[0] == 550.0
 
 
 def test_tiles_of_a_mosaic_add_up(tmp_path, write_raster):
@@ -139,8 +141,8 @@ def test_tiles_of_a_mosaic_add_up(tmp_path, write_raster):
     west = write_raster(tmp_path / "1.tif", values[:, :11].copy(), PLACE)
     east = write_raster(tmp_path / "2.tif", values[:, 11:].copy(), (0.01, 0.0, 112.11, 0.0, -0.01, 37.2))
     polygons = frame(*tessellation(np.random.default_rng(6), 7))
-    together = sum_polygons([west.path, east.path], polygons)
-    assert together.to_numpy() == pytest.approx(sum_polygons([whole.path], polygons).to_numpy(), rel=1e-12)
+    together = sum_polygons(RasterSource(west.paths + east.paths, west.names + east.names, 2020), polygons)
+    assert together.to_numpy() == pytest.approx(sum_polygons(whole, polygons).to_numpy(), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_rasters_that_lie_otherwise(tmp_path, write_raster, place):
     values = rng.gamma(0.3, 100.0, (20, 30))
     source = write_raster(tmp_path / "r.tif", values, place)
     shapes = [star(rng, (112.15, 37.1), 0.1, 12) for _ in range(3)]
-    answer = sum_polygons([source.path], frame(*shapes)).to_numpy()
+    answer = sum_polygons(source, frame(*shapes)).to_numpy()
     assert answer == pytest.approx(brute_force(values, shapes, place), rel=1e-9)
 
 
@@ -167,7 +169,7 @@ def test_a_projected_raster_meets_the_projected_polygons(tmp_path, write_raster)
     place = (1000.0, 0.0, 600_000.0, 0.0, -1000.0, 4_140_000.0)
     source = write_raster(tmp_path / "utm.tif", values, place, crs="EPSG:32649")
     polygons = frame(*tessellation(rng, 6))
-    answer = sum_polygons([source.path], polygons)
+    answer = sum_polygons(source, polygons)
     # Cut in the raster's own plane, with corners much closer than ours.
     dense = gpd.GeoSeries(shapely.segmentize(polygons.geometry.to_numpy(), 0.001), crs="EPSG:4326")
     expected = brute_force(values, dense.to_crs("EPSG:32649"), place)
@@ -179,7 +181,7 @@ def test_a_desert_beside_a_metropolis_keeps_its_few_people(tmp_path, write_raste
     values[:, :1000] = 1e9 / 3.0
     source = write_raster(tmp_path / "r.tif", values, (0.01, 0.0, 100.0, 0.0, -0.01, 37.2))
     desert = frame(shapely.box(112.0, 37.161, 119.0, 37.199))
-    assert sum_polygons([source.path], desert).iloc[0] == pytest.approx(700 * 3.8 * 1e-7, rel=1e-9)
+    assert sum_polygons(source, desert).iloc[0] == pytest.approx(700 * 3.8 * 1e-7, rel=1e-9)
 
 
 def walked(edges, values, method, cut):
@@ -188,8 +190,10 @@ def walked(edges, values, method, cut):
     people = np.zeros(edges.n_areas)
     for row in range(0, values.shape[0], cut[0]):
         for col in range(0, values.shape[1], cut[1]):
-            window = values[row : row + cut[0], col : col + cut[1]]
-            np.add.at(people, *walk_window(route, (row, col), window, method))
+            part = values[row : row + cut[0], col : col + cut[1]]
+            window = Window(0, 0, row, col, *part.shape)
+            here = edges_inside(route, window)
+            np.add.at(people, edges.owner[here], walk_window(route, here, window, part, method))
     return people
 
 
@@ -226,5 +230,5 @@ def test_the_order_of_polygons_is_nothing(tmp_path, write_raster):
     rng = np.random.default_rng(11)
     source = write_raster(tmp_path / "r.tif", rng.gamma(0.3, 100.0, (20, 30)), PLACE)
     polygons = frame(*tessellation(rng, 9))
-    turned = sum_polygons([source.path], polygons.iloc[::-1])
-    assert turned.sort_index().equals(sum_polygons([source.path], polygons))
+    turned = sum_polygons(source, polygons.iloc[::-1])
+    assert turned.sort_index().equals(sum_polygons(source, polygons))

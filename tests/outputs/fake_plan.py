@@ -528,6 +528,7 @@ class _Maker:
                 "county_id": people.index,
                 "count_in": people.to_numpy(),
                 "count_out": people.to_numpy(),
+                "count_exact": people.to_numpy(),
                 "nodata_pixels": 0,
             }
         )
@@ -547,6 +548,7 @@ class _Maker:
             formats=self.formats(layers, relocation, candidates),
             ledger=self.ledger(self.access(layers, -2.0), market, layers, relocation.moves),
             clusters=self.clusters(layers),
+            hexagons=fill(tables.HEXAGONS, ["8831aa0001fffff", "8831aa0003fffff"], self.rng),
             conservation=conservation,
             seconds={"grid": 0.1, "demand": 0.2},
             peak_mb={"grid": 100.0, "demand": 120.0},

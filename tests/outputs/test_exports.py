@@ -42,6 +42,7 @@ FILES = {
     "plan.gpkg",
     "cells.parquet",
     "people.parquet",
+    "h3.parquet",
     "manifest.json",
 }
 
