@@ -139,6 +139,20 @@ def test_people_live_in_the_county_of_their_pixels_centre(tmp_path, engine, grid
     assert got["01"] in {3.0, 7.0}
 
 
+def test_a_county_in_several_parts_has_the_people_of_all_of_them(
+    tmp_path, engine, random_people, write_raster, make_counties
+):
+    source = write_raster(tmp_path / "r.tif", random_people, (0.004, 0, 111.98, 0, -0.004, 37.08))
+    one, other = shapely.box(112.0, 37.0, 112.05, 37.05), shapely.box(112.06, 37.0, 112.1, 37.05)
+    apart = make_counties(one, other)
+    together = make_counties(shapely.MultiPolygon([one, other]))
+    answers = [
+        engine.sum_raster(source, make_grid(counties, GridSettings(cell_m=500.0)), counties).account
+        for counties in (apart, together)
+    ]
+    assert answers[1].loc["01", "count_in"] == answers[0].loc[["01", "02"], "count_in"].sum() > 0.0
+
+
 def test_a_pixel_larger_than_its_county_keeps_all_its_people(tmp_path, engine, write_raster, make_counties):
     county = make_counties(shapely.box(112.04, 37.04, 112.06, 37.06))
     grid = make_grid(county, GridSettings(cell_m=500.0))
