@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from siteplanner.engines import get_engine
+from siteplanner.engines.hexagons import sum_hexagons
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
 from siteplanner.model.access import Access, Travel, measure_access
@@ -35,6 +36,8 @@ class Plan:
     ----------
     footfall
         `tables.FOOTFALL_BANDS` by cell with traffic.
+    hexagons
+        `tables.HEXAGONS`: people and footfall by H3 cell; empty where the scenario asks for none.
     conservation
         `tables.CONSERVATION`: people in and out, by layer and county.
     seconds, peak_mb
@@ -56,6 +59,7 @@ class Plan:
     formats: Formats
     ledger: Ledger
     clusters: Clusters
+    hexagons: pd.DataFrame
     conservation: pd.DataFrame
     seconds: dict[str, float]
     peak_mb: dict[str, float]
@@ -82,6 +86,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     people = sum_people(engine, layers, grid)
     clock.step("footfall")
     footfall = sum_footfall(engine, layers, grid)
+    clock.step("hexagons")
+    hexagons = sum_hexagons(layers, grid, people, footfall.cells, scenario.grid.h3_resolution)
     clock.step("demand")
     mix, epochs = (scenario.demand, scenario.access), _epochs(layers)
     demand = estimate_demand(grid, people.parts, footfall.cells, layers.developments, epochs, mix)
@@ -120,8 +126,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.stop()
     return Plan(
         scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
-        relocation, formats, ledger, clusters,
-        conservation({**people.accounts, "footfall": footfall.account}),
+        relocation, formats, ledger, clusters, hexagons.cells,
+        conservation({**people.accounts, "footfall": footfall.account, **hexagons.accounts}),
         clock.seconds, clock.peak_mb,
     )  # fmt: skip
 

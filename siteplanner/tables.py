@@ -466,6 +466,8 @@ CONSERVATION = Table("conservation", "", "people in and people out, by layer and
     Column("county_id", "text", "", "county; 'outside' for what lies in none"),
     Column("count_in", "float", "1", "sum of the source", 0),
     Column("count_out", "float", "1", "sum of the cells", 0),
+    Column("count_exact", "float", "1", "people of the source inside the county's border, pixels split by area", 0, absent="no comparison with the raster"),
+    Column("nodata_pixels", "int", "1", "pixels of rasters that stand for no data", 0),
 ))  # fmt: skip
 
 STEP_TABLES = (
@@ -527,4 +529,15 @@ MOVE_ROWS = Table("move_rows", "seq", "moves.csv: one ordered row per move", (
     Column("data_gaps", "text", "", "what the branch table does not say about this branch"),
 ))  # fmt: skip
 
-OUTPUT_TABLES = (MOVE_ROWS,)
+HEXAGONS = Table("hexagons", "h3", "h3.parquet: people and footfall by H3 cell, where grid.h3_resolution is given", (
+    Column("h3", "text", "", "id of the H3 cell"),
+    Column("residents", "float", "1", "residents in the raster's year", 0),
+    Column("residents_earlier", "float", "1", "residents in the earlier year; equal to residents without it", 0),
+    Column("aged_60", "float", "1", "residents aged 60 and over; 0 without that raster", 0),
+    *(
+        Column(band, "float", "1/h", "mean people present in that band, from the lattice's cells split by area", 0, absent="no column without footfall")
+        for band in FOOTFALL_BANDS
+    ),
+))  # fmt: skip
+
+OUTPUT_TABLES = (MOVE_ROWS, HEXAGONS)

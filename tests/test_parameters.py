@@ -39,6 +39,8 @@ CHANGED = {
     "inputs.population.year": 2021,
     "inputs.population.earlier_year": 2012,
     "grid.cell_m": 1_100.0,
+    "grid.h3_resolution": 7,
+    "grid.pixel_method": "centre",
     "demand.weight_home": 0.6,
     "demand.weight_work": 0.6,
     "demand.weight_visit": 0.6,
@@ -264,6 +266,7 @@ def region(tmp_path_factory):
 def _tables(plan):
     proof = plan.relocation.proof
     return {
+        "hexagons": plan.hexagons,
         "demand": plan.demand.cells,
         "access": plan.access.cells,
         "outlets": plan.access.outlets,

@@ -11,20 +11,38 @@ from siteplanner.model.roads import RoadNetwork
 
 @dataclass(frozen=True, slots=True)
 class RasterSource:
-    """A checked GeoTIFF of counts per pixel; opened by the engine, never held in memory."""
+    """Checked GeoTIFFs of counts per pixel, one or the tiles of a mosaic; opened by the engine, never held.
 
-    path: str
+    Parameters
+    ----------
+    paths, names
+        Files, and what the scenario calls them.
+    year
+        Year of the counts; 0 when they have none.
+    """
+
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
     year: int
 
 
 @dataclass(frozen=True, slots=True)
 class FootfallSource:
-    """Checked foot traffic; ``columns`` maps canonical names to the names in the file."""
+    """Checked foot traffic.
+
+    Parameters
+    ----------
+    columns
+        Canonical names to the names in the file.
+    raster
+        The files of the kind raster; the one at `path` when absent.
+    """
 
     path: str
     kind: str
     datum: str
     columns: dict[str, str]
+    raster: RasterSource | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.sphere import nearest_km, unit_vectors
-from siteplanner.scenario import GridSettings
+from siteplanner.scenario import GridSettings, PixelMethod
 
 # WGS 84 (NIMA TR8350.2): semi-major axis in metres and first eccentricity.
 WGS84_A_M = 6_378_137.0
@@ -49,10 +49,17 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The cells of the region: ``cell_id = row * n_cols + col``, sorted."""
+    """The cells of the region: ``cell_id = row * n_cols + col``, sorted.
+
+    Parameters
+    ----------
+    pixel_method
+        How the pixels of a raster are given to the cells: see `GridSettings`.
+    """
 
     lattice: Lattice
     cells: pd.DataFrame
+    pixel_method: PixelMethod = "auto"
 
     def __post_init__(self) -> None:
         tables.check(self.cells, tables.CELLS)
@@ -88,7 +95,7 @@ def make_grid(counties: gpd.GeoDataFrame, settings: GridSettings) -> Grid:
         },
         index=pd.Index(ids.astype(np.int64), name="cell_id"),
     )
-    return Grid(lattice, cells)
+    return Grid(lattice, cells, settings.pixel_method)
 
 
 def to_plane(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +217,10 @@ def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
 
 def _owner_of_borders(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
     """Return for every cell the polygon whose boundary inside it is nearest to its centre; -1 for none."""
-    rings, polygon_of_ring = shapely.get_rings(shapely.segmentize(polygons, SEGMENT_DEG), return_index=True)
+    # A multipolygon has no rings of its own, its parts have.
+    parts, polygon_of_part = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(shapely.segmentize(parts, SEGMENT_DEG), return_index=True)
+    polygon_of_ring = polygon_of_part[part]
     points, ring = shapely.get_coordinates(rings, return_index=True)
     x_m, y_m = to_plane(lattice, points[:, 0], points[:, 1])
     u = np.clip((x_m - lattice.x0_m) / lattice.cell_m, 0.0, np.nextafter(lattice.n_cols, 0))

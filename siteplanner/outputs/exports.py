@@ -137,6 +137,21 @@ def write_people(plan: Plan, path: Path) -> int:
     return len(parts)
 
 
+def write_hexagons(plan: Plan, path: Path) -> int:
+    """Write `tables.HEXAGONS` as Parquet with zstd; return the number of rows."""
+    frame = plan.hexagons
+    columns = [column for column in tables.HEXAGONS.columns if column.name in frame]
+    arrays = [pa.array(frame.index.astype(object), type=pa.string())]
+    arrays += [pa.array(frame[column.name].to_numpy(dtype=np.float64)) for column in columns]
+    fields = [pa.field("h3", pa.string())]
+    fields += [
+        pa.field(column.name, pa.float64(), metadata={"unit": column.unit, "meaning": column.meaning})
+        for column in columns
+    ]
+    pq.write_table(pa.table(arrays, schema=pa.schema(fields)), path, compression="zstd", version="2.6")
+    return len(frame)
+
+
 def _array(name: str, values: "pd.Series[Any]") -> pa.Array:
     if values.dtype.kind in "iu":
         return pa.array(values.to_numpy(dtype=np.int32))
@@ -223,8 +238,12 @@ def conservation(table: pd.DataFrame) -> dict[str, Any]:
             "in": people_in,
             "out": people_out,
             "relative_difference": abs(people_in - people_out) / people_in if people_in else 0.0,
+            "nodata_pixels": int(rows["nodata_pixels"].sum()),
             "counties": {str(county): [float(given), float(kept)] for county, given, kept in counties},
         }
+        if "count_exact" in rows and rows["count_exact"].notna().any():
+            exact = rows.set_index("county_id")["count_exact"].dropna()
+            result[str(layer)]["within_borders"] = {str(key): float(value) for key, value in exact.items()}
     return result
 
 

@@ -4,7 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from siteplanner.outputs.exports import write_cells, write_manifest, write_moves_csv, write_people
+from siteplanner.outputs.exports import (
+    write_cells,
+    write_hexagons,
+    write_manifest,
+    write_moves_csv,
+    write_people,
+)
 from siteplanner.outputs.geopackage import write_geopackage
 from siteplanner.outputs.publish import publish
 from siteplanner.outputs.report import write_report
@@ -42,6 +48,9 @@ def write_outputs(plan: Plan, out_dir: Path, language: Language, version: str) -
         yield stage / "cells.parquet"
         rows["people.parquet"] = write_people(plan, stage / "people.parquet")
         yield stage / "people.parquet"
+        if len(plan.hexagons):
+            rows["h3.parquet"] = write_hexagons(plan, stage / "h3.parquet")
+            yield stage / "h3.parquet"
         kept.update(write_manifest(plan, stage, rows, version=version, language=language))
         yield stage / "manifest.json"
 

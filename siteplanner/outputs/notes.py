@@ -17,11 +17,11 @@ def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], st
 
 def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
     """Compare the raster's residents with the census of the counties, where it is given."""
-    if "residents" not in plan.layers.counties:
+    if "residents" not in plan.layers.counties or "count_exact" not in plan.conservation:
         return []
     census = plan.layers.counties["residents"].astype(float)
     layer = plan.conservation[plan.conservation["layer"] == "residents"]
-    counted = pd.Series(layer["count_in"].to_numpy(dtype=float), index=layer["county_id"]).reindex(
+    counted = pd.Series(layer["count_exact"].to_numpy(dtype=float), index=layer["county_id"]).reindex(
         census.index
     )
     off = ((counted - census).abs() / census.where(census > 0.0)).dropna()

@@ -74,6 +74,17 @@ def test_the_grid_is_every_cell_that_touches_the_region():
     np.testing.assert_array_equal(grid.cells.index, touching)
 
 
+def test_a_county_in_several_parts_has_the_cells_of_all_of_them():
+    one, other = two_counties().geometry
+    alone = make_grid(counties_of(a=one, b=other), GridSettings())
+    parts = shapely.MultiPolygon([one]), shapely.MultiPolygon([other])
+    assert make_grid(counties_of(a=parts[0], b=parts[1]), GridSettings()).cells.equals(alone.cells)
+    far = shapely.box(112.5, 38.1, 112.6, 38.2)
+    both = make_grid(counties_of(a=shapely.MultiPolygon([one, far]), b=other), GridSettings())
+    apart = make_grid(counties_of(a=one, b=other, c=far), GridSettings())
+    assert both.cells.index.equals(apart.cells.index)
+
+
 def test_a_cell_belongs_to_the_county_of_its_centre_else_to_the_nearest():
     region = two_counties()
     grid = make_grid(region, GridSettings())

@@ -217,7 +217,7 @@ class _Maker:
             **self._points(4 * k),
             name=[self.name("Township", i) for i in range(4 * k)],
         )
-        raster = RasterSource("population.tif", 2020)
+        raster = RasterSource(("population.tif",), ("population.tif",), 2020)
         nothing = fill(tables.SITES, [], rng, **self._points(0))
         tickets = fill(tables.TICKETS, range(3), rng, branch_id=["B0000"] * 3)
         return Layers(
@@ -529,6 +529,8 @@ class _Maker:
                 "county_id": people.index,
                 "count_in": people.to_numpy(),
                 "count_out": people.to_numpy(),
+                "count_exact": people.to_numpy(),
+                "nodata_pixels": 0,
             }
         )
         return Plan(
@@ -547,6 +549,7 @@ class _Maker:
             formats=self.formats(layers, relocation, candidates),
             ledger=self.ledger(self.access(layers, -2.0), market, layers, relocation.moves),
             clusters=self.clusters(layers),
+            hexagons=fill(tables.HEXAGONS, ["8831aa0001fffff", "8831aa0003fffff"], self.rng),
             conservation=conservation,
             seconds={"grid": 0.1, "demand": 0.2},
             peak_mb={"grid": 100.0, "demand": 120.0},

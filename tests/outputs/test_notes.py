@@ -9,7 +9,7 @@ from tests.outputs.fake_plan import fake_plan
 
 
 def with_census(plan, factor):
-    layer = plan.conservation[plan.conservation["layer"] == "residents"].set_index("county_id")["count_in"]
+    layer = plan.conservation[plan.conservation["layer"] == "residents"].set_index("county_id")["count_exact"]
     counties = plan.layers.counties.assign(residents=layer.reindex(plan.layers.counties.index) * factor)
     return replace(plan, layers=replace(plan.layers, counties=counties))
 
