@@ -1,5 +1,6 @@
 """The whole method on one page."""
 
+from contextlib import closing
 from dataclasses import dataclass
 
 import pandas as pd
@@ -75,13 +76,13 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         When the engine that the scenario names is missing.
     """
     clock = Stopwatch(watcher)
-    engine = get_engine(scenario.engine)
-    clock.step("grid")
-    grid = make_grid(layers.counties, scenario.grid)
-    clock.step("people")
-    people = sum_people(engine, layers, grid)
-    clock.step("footfall")
-    footfall = sum_footfall(engine, layers, grid)
+    with closing(get_engine(scenario.engine)) as engine:
+        clock.step("grid")
+        grid = make_grid(layers.counties, scenario.grid)
+        clock.step("people")
+        people = sum_people(engine, layers, grid)
+        clock.step("footfall")
+        footfall = sum_footfall(engine, layers, grid)
     clock.step("demand")
     mix, epochs = (scenario.demand, scenario.access), _epochs(layers)
     demand = estimate_demand(grid, people.parts, footfall.cells, layers.developments, epochs, mix)

@@ -57,17 +57,31 @@ class Engine(Protocol):
         """Sum foot traffic to cells by day type and hour band."""
         ...
 
+    def close(self) -> None:
+        """Give back what the engine holds: sessions, processes, memory."""
+        ...
+
 
 def get_engine(settings: EngineSettings) -> Engine:
-    """Return the engine that the scenario names; EngineError when this version does not have it.
+    """Return the engine that the scenario names; close it when the counting is done.
 
     There is no silent fall-back to another engine.
+
+    Raises
+    ------
+    EngineError
+        When what the engine needs is not installed.
     """
     if settings.kind == "embedded":
         from siteplanner.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine()
-    raise EngineError(
-        f"engine {settings.kind!r} (extra siteplanner[spark]) is not part of this version; "
-        "set engine.kind to 'embedded'"
-    )
+    try:
+        from siteplanner.engines.spark import SparkEngine
+    except ModuleNotFoundError as error:
+        if error.name not in {"pyspark", "py4j"}:
+            raise
+        raise EngineError(
+            "engine 'spark' needs the extra siteplanner[spark]: pip install 'siteplanner[spark]'"
+        ) from None
+    return SparkEngine(settings)

@@ -74,6 +74,9 @@ class EmbeddedEngine:
         account = _footfall_account(inside_in, outside_in, float(table.sum()))
         return FootfallSum(_per_hour(table, days, grid), account)
 
+    def close(self) -> None:
+        """Hold nothing, hence give nothing back."""
+
 
 def _county_labeller(raster: "rasterio.DatasetReader", counties: gpd.GeoDataFrame) -> Labeller:
     """Return a labeller that gives each pixel the number of the county of its centre."""
