@@ -82,7 +82,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         clock.step("people")
         people = sum_people(engine, layers, grid)
         clock.step("footfall")
-        footfall = sum_footfall(engine, layers, grid)
+        footfall = sum_footfall(engine, layers, grid, clock.report)
     clock.step("demand")
     mix, epochs = (scenario.demand, scenario.access), _epochs(layers)
     demand = estimate_demand(grid, people.parts, footfall.cells, layers.developments, epochs, mix)

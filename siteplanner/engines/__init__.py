@@ -10,6 +10,7 @@ from siteplanner.errors import EngineError
 from siteplanner.layers import FootfallSource, RasterSource
 from siteplanner.model.grid import Grid
 from siteplanner.scenario import EngineSettings
+from siteplanner.stopwatch import Report, unreported
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +54,8 @@ class Engine(Protocol):
         """Sum persons per pixel to cells by exact area overlap; people are never resampled."""
         ...
 
-    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
-        """Sum foot traffic to cells by day type and hour band."""
+    def sum_points(self, source: FootfallSource, grid: Grid, report: Report = unreported) -> FootfallSum:
+        """Sum foot traffic to cells by day type and hour band; tell from time to time how much is done."""
         ...
 
     def close(self) -> None:

@@ -5,16 +5,17 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines import FootfallSum, PeopleSum
+from siteplanner.engines.footfall import OUTSIDE, REGION, footfall_account, footfall_sum, per_hour
 from siteplanner.engines.overlap import LONLAT_CODES, Labeller, Spread, centre_in_grid, spread
-from siteplanner.layers.footfall import BAND_STARTS_H, WEEKDAY_DAY, is_weekend, read_sightings
+from siteplanner.engines.ping_reader import count_pings
+from siteplanner.layers.clock import WEEKDAY_DAY
+from siteplanner.layers.footfall import read_sightings
 from siteplanner.layers.gdal import rasterio
 from siteplanner.layers.rasters import Band, open_raster
 from siteplanner.layers.records import FootfallSource, RasterSource
 from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
-
-OUTSIDE = "outside"
-REGION = "region"
 
 
 class EmbeddedEngine:
@@ -49,7 +50,7 @@ class EmbeddedEngine:
         )
         return PeopleSum(parts, account)
 
-    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
+    def sum_points(self, source: FootfallSource, grid: Grid, report: Report = unreported) -> FootfallSum:
         """Sum foot traffic to cells by day type and hour band: mean people per hour of the band.
 
         The total of a band is divided by its hours and by the distinct dates of its day type in the file. A
@@ -57,6 +58,8 @@ class EmbeddedEngine:
         """
         if source.kind == "raster":
             return _sum_footfall_raster(source, grid)
+        if source.kind == "pings":
+            return footfall_sum(count_pings(source, grid.lattice, report), grid)
         n_bands = len(FOOTFALL_BANDS)
         totals = np.zeros(len(grid.cells) * n_bands)
         days: set[int] = set()
@@ -71,8 +74,9 @@ class EmbeddedEngine:
             inside_in += float(rows.count[inside].sum())
             outside_in += float(rows.count[~inside].sum())
         table = totals.reshape(-1, n_bands)
-        account = _footfall_account(inside_in, outside_in, float(table.sum()))
-        return FootfallSum(_per_hour(table, days, grid), account)
+        account = footfall_account(inside_in, outside_in, float(table.sum()))
+        dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
+        return FootfallSum(per_hour(table, dated, grid), account)
 
     def close(self) -> None:
         """Hold nothing, hence give nothing back."""
@@ -127,20 +131,5 @@ def _sum_footfall_raster(source: FootfallSource, grid: Grid) -> FootfallSum:
     place = np.searchsorted(grid.cells.index.to_numpy(), parts["cell_id"].to_numpy())
     table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
     table[place, WEEKDAY_DAY] = parts["people"].to_numpy()
-    account = _footfall_account(inside, count_in - inside, float(table.sum()))
-    return FootfallSum(_per_hour(table, set(), grid), account)
-
-
-def _per_hour(table: np.ndarray, days: set[int], grid: Grid) -> pd.DataFrame:
-    dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
-    weekend = int(is_weekend(dated).sum())
-    n_days = np.repeat([len(dated) - weekend, weekend], len(BAND_STARTS_H) - 1)
-    hours = np.tile(np.diff(BAND_STARTS_H), 2)
-    divisor = np.where(n_days > 0, n_days * hours, 1) if len(dated) else np.ones(len(hours))
-    busy = table.sum(axis=1) > 0.0
-    return pd.DataFrame(table[busy] / divisor, columns=list(FOOTFALL_BANDS), index=grid.cells.index[busy])
-
-
-def _footfall_account(inside: float, outside: float, out: float) -> pd.DataFrame:
-    columns = {"count_in": [inside, outside], "count_out": [out, 0.0]}
-    return pd.DataFrame(columns, index=pd.Index([REGION, OUTSIDE]))
+    account = footfall_account(inside, count_in - inside, float(table.sum()))
+    return FootfallSum(per_hour(table, np.empty(0, dtype=np.int64), grid), account)

@@ -8,6 +8,7 @@ from siteplanner import tables
 from siteplanner.engines import Engine, FootfallSum, PeopleSum
 from siteplanner.layers import Layers
 from siteplanner.model.grid import Grid
+from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
 
 _KEY = ["cell_id", "county_id"]
@@ -48,10 +49,10 @@ def _join(sums: dict[str, PeopleSum]) -> pd.DataFrame:
     return pd.concat(columns, axis=1).fillna(0.0).sort_index().reset_index()
 
 
-def sum_footfall(engine: Engine, layers: Layers, grid: Grid) -> FootfallSum:
+def sum_footfall(engine: Engine, layers: Layers, grid: Grid, report: Report = unreported) -> FootfallSum:
     """Sum foot traffic by band; without a footfall layer the answer is empty."""
     if layers.footfall is not None:
-        return engine.sum_points(layers.footfall, grid)
+        return engine.sum_points(layers.footfall, grid, report)
     cells = pd.DataFrame(
         columns=list(FOOTFALL_BANDS), index=pd.Index([], name="cell_id", dtype="int64"), dtype=float
     )

@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from siteplanner.errors import Fault, InputError
+from siteplanner.layers.clock import BAND_STARTS_H, WEEKDAY_DAY, is_weekend
 from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
 from siteplanner.layers.findings import FAULTS_SHOWN
@@ -22,18 +23,10 @@ from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.text_tables import UnreadableError, bytes_of, first_line
 from siteplanner.layers.typed import LAT_MAX, LOCAL_ZONE
 from siteplanner.scenario import FootfallInput
-from siteplanner.tables import FOOTFALL, FOOTFALL_BANDS
+from siteplanner.tables import FOOTFALL
 
 # Rows held at once.
 BATCH_ROWS = 1 << 20
-
-# First hour of each band of `tables.FOOTFALL_BANDS`, local time, and the end of the last.
-BAND_STARTS_H = (0, 6, 9, 17, 24)
-# Index of footfall_weekday_day, where traffic without a time is counted.
-WEEKDAY_DAY = FOOTFALL_BANDS.index("footfall_weekday_day")
-# 1 January 1970 was a Thursday, day 3 of a week that starts on Monday.
-EPOCH_WEEKDAY = 3
-SATURDAY = 5
 
 # Latitudes beyond the Earth in more than this share of the rows mean swapped columns.
 SWAPPED_SHARE_MIN = 0.5
@@ -225,7 +218,7 @@ def _sightings(
         band, day, wrong = _bands(batch.column("time"), places)
         faults += wrong
     if not faults:
-        lon, lat = to_wgs84(lon, lat, source.datum)  # type: ignore[arg-type] # checked when the scenario was read
+        lon, lat = to_wgs84(lon, lat, source.datum)
     return Sightings(lon, lat, band, day, count), faults
 
 
@@ -326,11 +319,6 @@ def _bands(raw: pa.ChunkedArray, places: _Places) -> tuple[np.ndarray, np.ndarra
     weekend = is_weekend(day)
     band = np.where(wrong, WEEKDAY_DAY, band + 4 * weekend).astype(np.int8)
     return band, np.where(wrong, -1, day), _wrong(places, "time", wrong, raw, "a time YYYY-MM-DD HH:MM:SS")
-
-
-def is_weekend(day: np.ndarray) -> np.ndarray:
-    """Whether days since 1970-01-01 are Saturdays or Sundays."""
-    return np.asarray((day + EPOCH_WEEKDAY) % 7 >= SATURDAY)
 
 
 def _parsed(texts: "pd.Series[str]") -> "pd.Series[pd.Timestamp]":

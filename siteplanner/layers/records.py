@@ -6,6 +6,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siteplanner.model.catalogue import Catalogue
+from siteplanner.scenario import Datum
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,23 @@ class RasterSource:
 
 @dataclass(frozen=True, slots=True)
 class FootfallSource:
-    """Checked foot traffic; ``columns`` maps canonical names to the names in the file."""
+    """Checked foot traffic; ``columns`` maps canonical names to the names in the file.
+
+    Parameters
+    ----------
+    time_zone
+        IANA zone: that of times without an offset, and that on whose clock all are counted; None when the
+        scenario names none.
+    time_unit
+        Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
+    """
 
     path: str
     kind: str
-    datum: str
+    datum: Datum
     columns: dict[str, str]
+    time_zone: str | None = None
+    time_unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

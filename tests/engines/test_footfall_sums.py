@@ -14,8 +14,8 @@ from siteplanner.tables import FOOTFALL_BANDS
 LON, LAT = 112.05, 37.02
 
 
-def source(path, kind="points", datum="wgs84", **columns):
-    return FootfallSource(str(path), kind, datum, columns)
+def source(path, kind="points", datum="wgs84", time_zone="Asia/Shanghai", **columns):
+    return FootfallSource(str(path), kind, datum, columns, time_zone)
 
 
 def write(path, rows, header="lon,lat,time,count"):
@@ -90,7 +90,7 @@ def test_a_folder_of_pings_is_the_sum_of_its_files(tmp_path, engine, grid, monke
     frame[2000:].to_parquet(tmp_path / "pings" / "day" / "b.parquet")
     frame.sample(frac=1.0, random_state=1).to_parquet(tmp_path / "all.parquet")
     whole = engine.sum_points(source(tmp_path / "all.parquet", "pings"), grid)
-    monkeypatch.setattr("siteplanner.layers.footfall.BATCH_ROWS", 700)
+    monkeypatch.setattr("siteplanner.engines.ping_reader.BATCH_ROWS", 700)
     folder = engine.sum_points(source(tmp_path / "pings", "pings"), grid)
     balanced(folder)
     assert folder.account["count_in"].sum() == 5000.0
