@@ -6,7 +6,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -18,6 +18,19 @@ ZoneClass = Literal[
 ]  # fmt: skip
 Datum = Literal["wgs84", "gcj02", "bd09"]
 Language = Literal["zh", "en"]
+PixelMethod = Literal["auto", "area", "centre"]
+
+
+def _name_files(given: Any) -> str | tuple[str, ...]:  # noqa: ANN401 - whatever the file holds
+    names = given if isinstance(given, list | tuple) else (given,)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        msg = "the name of a file, or a list of the names of a mosaic's tiles"
+        raise ValueError(msg)
+    return tuple(names) if isinstance(given, list | tuple) else str(given)
+
+
+# One file, or the tiles of a mosaic.
+Tiles = Annotated[str | tuple[str, ...], PlainValidator(_name_files)]
 
 
 class Section(BaseModel):
@@ -56,11 +69,11 @@ class TicketsInput(Section):
 class PopulationInput(Section):
     """Persons per pixel, GeoTIFF."""
 
-    path: str = Field(min_length=1, description="GeoTIFF, relative to the scenario")
+    path: Tiles = Field(description="GeoTIFF or list of the tiles of a mosaic, relative to the scenario")
     year: int = Field(ge=1950, le=2100, description="year of the raster")
-    earlier: str | None = Field(default=None, description="same product, an earlier year")
+    earlier: Tiles | None = Field(default=None, description="same product, an earlier year")
     earlier_year: int | None = Field(default=None, ge=1950, le=2100, description="year of the earlier raster")
-    aged_60: str | None = Field(default=None, description="persons aged 60 and over per pixel")
+    aged_60: Tiles | None = Field(default=None, description="persons aged 60 and over per pixel")
 
     @model_validator(mode="after")
     def _epochs_in_order(self) -> "PopulationInput":
@@ -77,9 +90,27 @@ class FootfallInput(Section):
     """Foot traffic of one of four kinds."""
 
     path: str = Field(min_length=1, description="file, or a folder of Parquet files for pings")
+    tiles: tuple[str, ...] = Field(
+        default=(), description="further tiles of a raster; path may also be a list of all of them"
+    )
     kind: Literal["points", "pings", "h3", "raster"] = Field(description="what a row or pixel is")
     datum: Datum = Field(description="datum of its coordinates")
     columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _part_list(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Take a list of tiles apart into the first and the others."""
+        if not isinstance(given, dict) or not isinstance(given.get("path"), list) or not given["path"]:
+            return given
+        return {**given, "path": given["path"][0], "tiles": [*given["path"][1:], *given.get("tiles", ())]}
+
+    @model_validator(mode="after")
+    def _only_rasters_have_tiles(self) -> "FootfallInput":
+        if self.tiles and self.kind != "raster":
+            msg = "tiles belong to the kind raster"
+            raise ValueError(msg)
+        return self
 
 
 class Inputs(Section):
@@ -103,6 +134,10 @@ class GridSettings(Section):
     """The equal-area lattice on which everything is counted."""
 
     cell_m: float = Field(default=500.0, ge=50.0, le=20_000.0, description="cell side, m (D§6.3: 500 m)")
+    pixel_method: PixelMethod = Field(
+        default="auto",
+        description="a pixel is split by area, or goes whole to the cell of its centre; auto splits pixels longer than a quarter cell",
+    )
 
 
 class DemandSettings(Section):

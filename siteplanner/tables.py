@@ -466,6 +466,7 @@ CONSERVATION = Table("conservation", "", "people in and people out, by layer and
     Column("county_id", "text", "", "county; 'outside' for what lies in none"),
     Column("count_in", "float", "1", "sum of the source", 0),
     Column("count_out", "float", "1", "sum of the cells", 0),
+    Column("nodata_pixels", "int", "1", "pixels of rasters that stand for no data", 0),
 ))  # fmt: skip
 
 STEP_TABLES = (

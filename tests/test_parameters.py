@@ -40,6 +40,7 @@ CHANGED = {
     "inputs.population.year": 2021,
     "inputs.population.earlier_year": 2012,
     "grid.cell_m": 1_100.0,
+    "grid.pixel_method": "centre",
     "demand.weight_home": 0.6,
     "demand.weight_work": 0.6,
     "demand.weight_visit": 0.6,

@@ -23,7 +23,8 @@ class PeopleSum:
         ``cell_id, county_id, people``: sorted, one row per cell and county with people.
     account
         Index ``county_id`` plus ``outside``; columns ``count_in`` (sum of the pixels whose centre lies there,
-        taken from the raster itself) and ``count_out`` (sum of the parts; 0 for ``outside``).
+        taken from the raster itself), ``count_out`` (sum of the parts; 0 for ``outside``) and
+        ``nodata_pixels`` (pixels there that stand for no data).
     """
 
     parts: pd.DataFrame
@@ -51,7 +52,7 @@ class Engine(Protocol):
     """What every engine can do; answers are ordinary sorted tables."""
 
     def sum_raster(self, source: RasterSource, grid: Grid, counties: gpd.GeoDataFrame) -> PeopleSum:
-        """Sum persons per pixel to cells by exact area overlap; people are never resampled."""
+        """Sum persons per pixel to cells, as `Grid.pixel_method` says; people are never resampled."""
         ...
 
     def sum_points(self, source: FootfallSource, grid: Grid, report: Report = unreported) -> FootfallSum:

@@ -6,7 +6,9 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.engines import Engine, FootfallSum, PeopleSum
-from siteplanner.layers import Layers
+from siteplanner.errors import Fault, InputError
+from siteplanner.layers import Layers, RasterSource
+from siteplanner.layers.rasters import nobody
 from siteplanner.model.grid import Grid
 from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
@@ -29,12 +31,29 @@ def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
     """Sum residents, earlier residents and residents aged 60+ to cells and counties.
 
     Without an earlier raster nobody is taken to have moved; without an age raster nobody is counted as 60+.
+
+    Raises
+    ------
+    InputError
+        With the faults of the pixels of all rasters.
     """
-    sums = {"residents": engine.sum_raster(layers.population, grid, layers.counties)}
-    if layers.population_earlier is not None:
-        sums["residents_earlier"] = engine.sum_raster(layers.population_earlier, grid, layers.counties)
-    if layers.aged_60 is not None:
-        sums["aged_60"] = engine.sum_raster(layers.aged_60, grid, layers.counties)
+    sources = {
+        "residents": layers.population,
+        "residents_earlier": layers.population_earlier,
+        "aged_60": layers.aged_60,
+    }
+    sums: dict[str, PeopleSum] = {}
+    faults: list[Fault] = []
+    for layer, source in sources.items():
+        if source is None:
+            continue
+        try:
+            sums[layer] = engine.sum_raster(source, grid, layers.counties)
+            faults += _nobody_faults(source, sums[layer].account)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
     parts = _join(sums)
     if "residents_earlier" not in parts:
         parts = parts.assign(residents_earlier=parts["residents"])
@@ -49,10 +68,19 @@ def _join(sums: dict[str, PeopleSum]) -> pd.DataFrame:
     return pd.concat(columns, axis=1).fillna(0.0).sort_index().reset_index()
 
 
+def _nobody_faults(source: RasterSource | None, account: pd.DataFrame) -> list[Fault]:
+    empty = source is not None and account["count_in"].sum() <= 0.0
+    return [nobody(source.names[0])] if source is not None and empty else []
+
+
 def sum_footfall(engine: Engine, layers: Layers, grid: Grid, report: Report = unreported) -> FootfallSum:
     """Sum foot traffic by band; without a footfall layer the answer is empty."""
     if layers.footfall is not None:
-        return engine.sum_points(layers.footfall, grid, report)
+        footfall = engine.sum_points(layers.footfall, grid, report)
+        faults = _nobody_faults(layers.footfall.raster, footfall.account)
+        if faults:
+            raise InputError(faults)
+        return footfall
     cells = pd.DataFrame(
         columns=list(FOOTFALL_BANDS), index=pd.Index([], name="cell_id", dtype="int64"), dtype=float
     )
@@ -65,4 +93,8 @@ def conservation(accounts: dict[str, pd.DataFrame]) -> pd.DataFrame:
         account.rename_axis("county_id").reset_index().assign(layer=layer)
         for layer, account in accounts.items()
     ]
-    return pd.concat(rows, ignore_index=True)[["layer", "county_id", "count_in", "count_out"]]
+    table = pd.concat(rows, ignore_index=True)
+    if "nodata_pixels" not in table:
+        table["nodata_pixels"] = 0
+    table["nodata_pixels"] = table["nodata_pixels"].fillna(0).astype("int64")
+    return table[["layer", "county_id", "count_in", "count_out", "nodata_pixels"]]

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from siteplanner.errors import Fault
 from siteplanner.layers.paths import hash_file
@@ -18,11 +19,14 @@ class Findings:
 
     Parameters
     ----------
+    look
+        How far to look into rasters: a run judges the pixels when it sums them.
     counted
         Faults of a big layer, of which each kind is shortened already.
     """
 
     folder: Path
+    look: Literal["headers", "pixels"] = "headers"
     faults: list[Fault] = field(default_factory=list)
     counted: list[Fault] = field(default_factory=list)
     notes: list[tuple[str, ...]] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h3
@@ -18,8 +18,8 @@ from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
 from siteplanner.layers.findings import FAULTS_SHOWN
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place
-from siteplanner.layers.rasters import Bounds, check_raster
-from siteplanner.layers.records import FootfallSource
+from siteplanner.layers.rasters import Bounds, check_headers
+from siteplanner.layers.records import FootfallSource, RasterSource
 from siteplanner.layers.text_tables import UnreadableError, bytes_of, first_line
 from siteplanner.layers.typed import LAT_MAX, LOCAL_ZONE
 from siteplanner.scenario import FootfallInput
@@ -74,7 +74,8 @@ def check_footfall(spec: FootfallInput, folder: Path, bounds: Bounds | None) -> 
         if spec.datum != "wgs84":
             wrong = Fault(spec.path, "", "datum", f'"{spec.datum}"', "wgs84: a raster cannot be shifted")
             return CheckedFootfall(None, (wrong,), (), files)
-        faults = check_raster(next(iter(files.values())), spec.path, bounds)
+        faults = check_headers(list(files.values()), list(files), bounds)
+        source = replace(source, raster=RasterSource(tuple(map(str, files.values())), tuple(files), 0))
         notes: tuple[tuple[str, ...], ...] = (("absent_column", "footfall", "time"),)
     else:
         faults, notes = _check_rows(spec, files, bounds)
@@ -103,8 +104,9 @@ def _files_of(spec: FootfallInput, folder: Path) -> dict[str, Path] | Fault:
         if not files:
             return Fault(spec.path, "", "", "a folder without .parquet files", "Parquet files")
         return {f"{spec.path.rstrip('/')}/{path.relative_to(where).as_posix()}": path for path in files}
-    path = find_file(spec.path, folder, suffixes)
-    return path if isinstance(path, Fault) else {spec.path: path}
+    found = {name: find_file(name, folder, suffixes) for name in (spec.path, *spec.tiles)}
+    there = {name: path for name, path in found.items() if isinstance(path, Path)}
+    return next((path for path in found.values() if isinstance(path, Fault)), there)
 
 
 def _parquet_files(folder: Path) -> list[Path]:

@@ -1,8 +1,6 @@
-"""GeoTIFFs of people: opened by one driver only, looked at before they are read, read in bands of rows."""
+"""GeoTIFFs of people: looked at before they are read, each for itself and all tiles of a mosaic together."""
 
-import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +8,19 @@ import numpy as np
 import pyproj
 
 from siteplanner.errors import Fault
-from siteplanner.layers.gdal import SETTINGS, rasterio
+from siteplanner.layers.gdal import open_geotiff, rasterio
+from siteplanner.layers.pixels import (
+    PixelReader,
+    Report,
+    Window,
+    judge_window,
+    list_windows,
+    merge_reports,
+    new_report,
+    pixel_faults,
+)
 from siteplanner.layers.text_tables import first_line
-
-# Pixels held at once: 2**22 doubles are 32 MB, and with their labels and copies about 150 MB.
-BAND_PIXELS = 1 << 22
+from siteplanner.layers.threads import count_threads, in_order
 
 # A file cannot hold more than its bytes times what its compression can do; DEFLATE ends at 1,032. Above this
 # many bytes of pixels the ratio is checked.
@@ -26,66 +32,95 @@ Bounds = tuple[float, float, float, float]
 # GDAL decodes a block whole.
 BLOCK_BYTES_MAX = 1 << 28
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Band:
-    """Some whole rows of a raster: people per pixel, 0 where there is no data."""
-
-    row: int
-    people: np.ndarray
+# Tiles may overlap by this part of a pixel: their corners are rounded.
+OVERLAP_PIXELS = 0.01
+# Pixel sides of tiles may differ by this part: they are rounded, and grow over 10**5 pixels.
+SIDE_SLACK = 1e-7
 
 
-def open_raster(path: str | Path) -> Any:  # noqa: ANN401 - rasterio ships no types
-    """Open a GeoTIFF and nothing else, without the files beside it."""
-    settings = {key: value for key, value in SETTINGS.items() if key != "GDAL_SKIP"}
-    with rasterio.Env(**settings), warnings.catch_warnings():
-        # A raster without a position is named by `check_raster`.
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        return rasterio.open(path, driver="GTiff")
-
-
-def read_bands(raster: Any) -> Iterator[Band]:  # noqa: ANN401 - rasterio ships no types
-    """Read the first band in runs of rows; nodata, mask, scale and offset are honoured.
-
-    Negative, infinite and undeclared missing counts pass through: `check_raster` refuses them beforehand.
-    """
-    block = max(1, raster.block_shapes[0][0])
-    rows = max(1, BAND_PIXELS // (raster.width * block)) * block
-    scale, offset = raster.scales[0], raster.offsets[0]
-    for top in range(0, raster.height, rows):
-        window = rasterio.windows.Window(0, top, raster.width, min(rows, raster.height - top))
-        stored = raster.read(1, window=window, masked=True)
-        with np.errstate(invalid="ignore"):
-            # A signalling NaN warns when it is widened; it is found below like any other.
-            people = stored.data.astype(np.float64)
-        if scale != 1.0 or offset != 0.0:
-            people = people * scale + offset
-        yield Band(top, np.where(np.ma.getmaskarray(stored), 0.0, people))
-
-
-def check_raster(path: Path, name: str, bounds: Bounds | None) -> list[Fault]:
-    """Look at a raster of counts: first its header, then every pixel.
+def check_headers(paths: Sequence[Path], names: Sequence[str], bounds: Bounds | None) -> list[Fault]:
+    """Look at the headers of a raster's files; no pixel is read.
 
     Parameters
     ----------
     bounds
-        West, south, east, north of the counties, WGS 84; None when they could not be read.
+        West, south, east, north of the counties, WGS 84; None when they could not be read. At least one of
+        the files has to reach them.
     """
+    faults: list[Fault] = []
+    away: list[Fault] = []
+    for path, name in zip(paths, names, strict=True):
+        try:
+            with open_geotiff(path) as raster:
+                own = _header_faults(raster, path, name)
+                faults += own
+                away += [] if own else _overlap_faults(raster, name, bounds)
+        except rasterio.errors.RasterioError as error:
+            faults.append(_unreadable(path, name, error))
+    lost = [fault for fault in away if fault.expected.startswith("one of the Earth")]
+    if lost or len(away) == len(paths):
+        faults += lost or away[:1]
+    return faults or _mosaic_faults(paths, names)
+
+
+def check_pixels(files: tuple[str, ...], names: Sequence[str]) -> list[Fault]:
+    """Look at every pixel of files whose headers are good."""
+    windows: list[Window] = []
+    sizes = []
+    for number, path in enumerate(files):
+        with open_geotiff(path) as raster:
+            windows += list_windows(raster.shape, raster.block_shapes[0], number, len(windows))
+            sizes.append(raster.width * raster.height)
+    reports: list[list[Report]] = [[] for _ in files]
+    total = 0.0
+    faults = []
+    for window, people, report, fault in in_order(
+        lambda reader, window: _judge(reader, window, names), files, windows, count_threads()
+    ):
+        total += people
+        reports[window.tile].append(report)
+        faults += fault
+    for name, size, passed in zip(names, sizes, reports, strict=True):
+        faults += pixel_faults(merge_reports(passed), name, size)
+    if not faults and total <= 0.0:
+        faults.append(nobody(names[0]))
+    return faults
+
+
+def nobody(name: str) -> Fault:
+    """Return the fault of a raster without people."""
+    return Fault(name, "", "", "no people at all", "persons per pixel")
+
+
+def unreadable_window(window: Window, name: str, error: Exception) -> Fault:
+    """Return the fault of pixels that cannot be decoded."""
+    found = f"pixels that cannot be read ({_first_words(error, name)})"
+    where = f"pixel rows {window.row} to {window.row + window.height - 1}"
+    return Fault(name, where, "", found, "a whole file")
+
+
+def _judge(
+    reader: PixelReader, window: Window, names: Sequence[str]
+) -> tuple[Window, float, Report, list[Fault]]:
+    report = new_report()
     try:
-        with open_raster(path) as raster:
-            faults = _header_faults(raster, path, name, bounds)
-            return faults or _pixel_faults(raster, name)
+        stored, coding = reader.read(window)
     except rasterio.errors.RasterioError as error:
-        found = first_line(error.__cause__ or error).replace(str(path), path.name)
-        return [Fault(name, "", "", f"no readable GeoTIFF ({found})", "a GeoTIFF of persons per pixel")]
+        return window, 0.0, report, [unreadable_window(window, names[window.tile], error)]
+    return window, judge_window(stored, (window.row, window.col), coding, report), report, []
 
 
-def _header_faults(
-    raster: Any,  # noqa: ANN401 - rasterio ships no types
-    path: Path,
-    name: str,
-    bounds: Bounds | None,
-) -> list[Fault]:
+def _unreadable(path: Path, name: str, error: Exception) -> Fault:
+    found = _first_words(error, path.name, str(path))
+    return Fault(name, "", "", f"no readable GeoTIFF ({found})", "a GeoTIFF of persons per pixel")
+
+
+def _first_words(error: Exception, name: str, path: str = "") -> str:
+    words = first_line(error.__cause__ or error)
+    return words.replace(path, name) if path else words
+
+
+def _header_faults(raster: Any, path: Path, name: str) -> list[Fault]:  # noqa: ANN401 - rasterio ships no types
     faults = []
     if raster.count != 1:
         faults.append(Fault(name, "", "", f"{raster.count} bands", "one band of persons per pixel"))
@@ -108,8 +143,7 @@ def _header_faults(
         return faults
     if raster.crs is None:
         faults.append(Fault(name, "", "", "no coordinate system", "one that is declared, such as EPSG:4326"))
-        return faults
-    return faults + _overlap_faults(raster, name, bounds)
+    return faults
 
 
 def _overlap_faults(
@@ -132,33 +166,39 @@ def _overlap_faults(
     return [Fault(name, "", "", found, wanted)]
 
 
-def _pixel_faults(raster: Any, name: str) -> list[Fault]:  # noqa: ANN401 - rasterio ships no types
-    counted = {"negative": 0, "missing": 0, "infinite": 0}
-    first: dict[str, tuple[int, int, float]] = {}
-    total = 0.0
-    for band in read_bands(raster):
-        for word, wrong in _wrong_pixels(band.people):
-            at = np.argwhere(wrong)
-            counted[word] += len(at)
-            if len(at) and word not in first:
-                row, col = at[0]
-                first[word] = (band.row + int(row), int(col), float(band.people[row, col]))
-        total += float(band.people.sum()) if not first else 0.0
+def _mosaic_faults(paths: Sequence[Path], names: Sequence[str]) -> list[Fault]:
+    """Refuse tiles of another system or pixel size than the first, and tiles that overlap."""
+    if len(paths) == 1:
+        return []
     faults = []
-    for word, (row, col, value) in first.items():
-        found = f"{value:g} ({word} pixels in all: {counted[word]:,})"
-        wanted = "persons >= 0; declare the value that stands for no data"
-        faults.append(Fault(name, f"pixel row {row}, column {col}", "", found, wanted))
-    if not faults and total <= 0.0:
-        faults.append(Fault(name, "", "", "no people at all", "persons per pixel"))
+    boxes = []
+    with open_geotiff(paths[0]) as first:
+        crs, turn = first.crs, first.transform
+    for path, name in zip(paths, names, strict=True):
+        with open_geotiff(path) as raster:
+            place, (height, width) = raster.transform, raster.shape
+            if raster.crs != crs:
+                found = f"the coordinate system {raster.crs}"
+                faults.append(Fault(name, "", "", found, f"that of {names[0]}, {crs}"))
+                continue
+        sides = np.array([place.a, place.b, place.d, place.e])
+        wanted = np.array([turn.a, turn.b, turn.d, turn.e])
+        if np.abs(sides - wanted).max() > SIDE_SLACK * np.abs(wanted).max():
+            found = f"pixels of {place.a:.10g} by {-place.e:.10g}"
+            faults.append(Fault(name, "", "", found, f"those of {names[0]}, {turn.a:.10g} by {-turn.e:.10g}"))
+            continue
+        col, row = ~turn * (place.c, place.f)
+        boxes.append((name, col, row, col + width, row + height))
+    return faults or _double_faults(boxes)
+
+
+def _double_faults(boxes: list[tuple[str, float, float, float, float]]) -> list[Fault]:
+    faults = []
+    for i, (name, west, top, east, bottom) in enumerate(boxes):
+        for other, other_west, other_top, other_east, other_bottom in boxes[:i]:
+            across = min(east, other_east) - max(west, other_west)
+            down = min(bottom, other_bottom) - max(top, other_top)
+            if across > OVERLAP_PIXELS and down > OVERLAP_PIXELS:
+                found = f"an overlap of {across:,.2f} x {down:,.2f} pixels with {other}"
+                faults.append(Fault(name, "", "", found, "tiles side by side: people would count twice"))
     return faults
-
-
-def _wrong_pixels(people: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    # One pass decides the usual case: a clean band has a finite sum and no value below zero.
-    with np.errstate(invalid="ignore"):
-        if np.isfinite(people.sum()) and people.min(initial=0.0) >= 0.0:
-            return
-        yield "negative", (people < 0.0) & np.isfinite(people)
-        yield "missing", np.isnan(people)
-        yield "infinite", np.isinf(people)

@@ -17,7 +17,7 @@ from siteplanner.layers.footfall import check_footfall
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
 from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
-from siteplanner.layers.rasters import Bounds, check_raster
+from siteplanner.layers.rasters import Bounds, check_headers, check_pixels
 from siteplanner.layers.records import FootfallSource, Layers, RasterSource
 from siteplanner.layers.scenario_file import try_scenario
 from siteplanner.model.catalogue import Catalogue
@@ -25,7 +25,7 @@ from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario
 
 
 def read_layers(scenario: Scenario, folder: Path) -> Layers:
-    """Read and check everything the scenario names.
+    """Read and check everything the scenario names; the pixels of rasters are judged when they are summed.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ def read_layers(scenario: Scenario, folder: Path) -> Layers:
     InputError
         With every fault of every file: of each kind the first few, then their number.
     """
-    layers, faults = _read(scenario, folder)
+    layers, faults = _read(scenario, Findings(folder))
     if layers is None:
         raise InputError(faults)
     return layers
 
 
 def check_layers(scenario: Scenario, folder: Path) -> tuple[Fault, ...]:
-    """Return what `read_layers` would refuse; empty when it would refuse nothing."""
-    return _read(scenario, folder)[1]
+    """Return what a run would refuse, down to every pixel; empty when it would refuse nothing."""
+    return _read(scenario, Findings(folder, look="pixels"))[1]
 
 
 def check_files(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Fault, ...]:
@@ -65,8 +65,7 @@ def check_files(path: str | Path, overrides: Sequence[str] = ()) -> tuple[Fault,
     return (*faults, *check_layers(scenario, Path(path).parent))
 
 
-def _read(scenario: Scenario, folder: Path) -> tuple[Layers | None, tuple[Fault, ...]]:
-    findings = Findings(folder)
+def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[Fault, ...]]:
     inputs = scenario.inputs
     counties = read_counties(inputs.counties, findings)
     points = {
@@ -164,18 +163,31 @@ def _read_tickets(inputs: Inputs, branches: pd.DataFrame, findings: Findings) ->
 
 
 def _read_raster(
-    name: str | None, year: int | None, bounds: Bounds | None, findings: Findings
+    named: str | tuple[str, ...] | None, year: int | None, bounds: Bounds | None, findings: Findings
 ) -> RasterSource | None:
-    if name is None or year is None:
+    if named is None or year is None:
         return None
-    path = find_file(name, findings.folder, RASTER_SUFFIXES)
-    if isinstance(path, Fault):
-        findings.faults.append(path)
+    names = (named,) if isinstance(named, str) else named
+    paths = [find_file(name, findings.folder, RASTER_SUFFIXES) for name in names]
+    wrong = [path for path in paths if isinstance(path, Fault)]
+    found = [path for path in paths if isinstance(path, Path)]
+    findings.faults += wrong
+    if wrong:
         return None
-    findings.add_file(name, path)
-    faults = check_raster(path, name, bounds)
+    for name, path in zip(names, found, strict=True):
+        findings.add_file(name, path)
+    faults = check_headers(found, names, bounds)
     findings.faults += faults
-    return None if faults else RasterSource(str(path), year)
+    if faults:
+        return None
+    source = RasterSource(tuple(map(str, found)), names, year)
+    return source if _pixels_are_good(source, findings) else None
+
+
+def _pixels_are_good(source: RasterSource, findings: Findings) -> bool:
+    faults = check_pixels(source.paths, source.names) if findings.look == "pixels" else []
+    findings.faults += faults
+    return not faults
 
 
 def _read_catalogue(settings: FormatSettings, findings: Findings) -> Catalogue | None:
@@ -201,6 +213,8 @@ def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) ->
     findings.notes += checked.notes
     for name, path in checked.files.items():
         findings.add_file(name, path)
+    if checked.source is not None and checked.source.raster is not None:
+        return checked.source if _pixels_are_good(checked.source.raster, findings) else None
     return checked.source
 
 

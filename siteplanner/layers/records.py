@@ -11,23 +11,36 @@ from siteplanner.scenario import Datum
 
 @dataclass(frozen=True, slots=True)
 class RasterSource:
-    """A checked GeoTIFF of counts per pixel; opened by the engine, never held in memory."""
+    """Checked GeoTIFFs of counts per pixel, one or the tiles of a mosaic; opened by the engine, never held.
 
-    path: str
+    Parameters
+    ----------
+    paths, names
+        Files, and what the scenario calls them.
+    year
+        Year of the counts; 0 when they have none.
+    """
+
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
     year: int
 
 
 @dataclass(frozen=True, slots=True)
 class FootfallSource:
-    """Checked foot traffic; ``columns`` maps canonical names to the names in the file.
+    """Checked foot traffic.
 
     Parameters
     ----------
+    columns
+        Canonical names to the names in the file.
     time_zone
         IANA zone: that of times without an offset, and that on whose clock all are counted; None when the
         scenario names none.
     time_unit
         Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
+    raster
+        The files of the kind raster; the one at `path` when absent.
     """
 
     path: str
@@ -36,6 +49,7 @@ class FootfallSource:
     columns: dict[str, str]
     time_zone: str | None = None
     time_unit: str | None = None
+    raster: RasterSource | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from siteplanner.errors import Fault, InputError
 from siteplanner.scenario import Scenario
 
 # Keys that name a file, by their last part; a base in another folder means files beside itself.
-FILE_KEYS = ("path", "earlier", "aged_60", "catalogue")
+FILE_KEYS = ("path", "tiles", "earlier", "aged_60", "catalogue")
 BASE_DEPTH_MAX = 8
 OVERRIDES = "--set"
 # Rounds of leaving out faulty keys: a section may show new faults once its first ones are gone.
@@ -164,9 +164,16 @@ def _rebase(content: dict[str, Any], here: Path, folder: Path) -> None:
         return
     for keys, value in list(_leaves(content)):
         names_file = keys[0] in {"inputs", "formats"} and keys[-1] in FILE_KEYS and "columns" not in keys
-        if names_file and isinstance(value, str) and not _VIRTUAL.match(value):
-            moved = os.path.relpath((here / value).absolute(), folder.absolute())
-            _put(content, keys, Path(moved).as_posix())
+        if names_file and isinstance(value, str):
+            _put(content, keys, _moved(value, here, folder))
+        elif names_file and isinstance(value, list):
+            _put(content, keys, [_moved(one, here, folder) for one in value])
+
+
+def _moved(name: Any, here: Path, folder: Path) -> Any:  # noqa: ANN401 - a list may hold anything
+    if not isinstance(name, str) or _VIRTUAL.match(name):
+        return name
+    return Path(os.path.relpath((here / name).absolute(), folder.absolute())).as_posix()
 
 
 def _fault(detail: Any, origin: Mapping[str, str], name: str) -> Fault:  # noqa: ANN401 - pydantic's dict

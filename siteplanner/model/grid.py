@@ -10,7 +10,7 @@ from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.sphere import nearest_km, unit_vectors
-from siteplanner.scenario import GridSettings
+from siteplanner.scenario import GridSettings, PixelMethod
 
 # WGS 84 (NIMA TR8350.2): semi-major axis in metres and first eccentricity.
 WGS84_A_M = 6_378_137.0
@@ -49,10 +49,17 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The cells of the region: ``cell_id = row * n_cols + col``, sorted."""
+    """The cells of the region: ``cell_id = row * n_cols + col``, sorted.
+
+    Parameters
+    ----------
+    pixel_method
+        How the pixels of a raster are given to the cells: see `GridSettings`.
+    """
 
     lattice: Lattice
     cells: pd.DataFrame
+    pixel_method: PixelMethod = "auto"
 
     def __post_init__(self) -> None:
         tables.check(self.cells, tables.CELLS)
@@ -88,7 +95,7 @@ def make_grid(counties: gpd.GeoDataFrame, settings: GridSettings) -> Grid:
         },
         index=pd.Index(ids.astype(np.int64), name="cell_id"),
     )
-    return Grid(lattice, cells)
+    return Grid(lattice, cells, settings.pixel_method)
 
 
 def to_plane(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

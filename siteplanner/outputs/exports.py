@@ -223,6 +223,7 @@ def conservation(table: pd.DataFrame) -> dict[str, Any]:
             "in": people_in,
             "out": people_out,
             "relative_difference": abs(people_in - people_out) / people_in if people_in else 0.0,
+            "nodata_pixels": int(rows["nodata_pixels"].sum()),
             "counties": {str(county): [float(given), float(kept)] for county, given, kept in counties},
         }
     return result

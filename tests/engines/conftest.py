@@ -32,7 +32,7 @@ def write_raster(path, values, place, *, crs="EPSG:4326", scale=None, mask=None,
             file.scales, file.offsets = (scale[0],), (scale[1],)
         if mask is not None:
             file.write_mask(mask)
-    return RasterSource(str(path), 2020)
+    return RasterSource((str(path),), (path.name,), 2020)
 
 
 @pytest.fixture

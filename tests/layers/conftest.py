@@ -9,7 +9,9 @@ import shapely
 
 from siteplanner.errors import InputError
 from siteplanner.layers import check_layers, read_layers
+from siteplanner.layers.findings import Findings
 from siteplanner.layers.gdal import rasterio
+from siteplanner.layers.reading import _read
 from siteplanner.layers.scenario_file import load_scenario
 
 WEST_COUNTY = shapely.box(112.0, 37.0, 112.2, 37.2)
@@ -71,10 +73,13 @@ class World:
     def faults(self, **inputs):
         scenario = self.scenario(**inputs)
         faults = check_layers(scenario, self.folder)
-        if faults:
+        # A run judges the pixels when it sums them, not when it reads the layers.
+        headers = _read(scenario, Findings(self.folder))[1]
+        assert set(headers) <= set(faults)
+        if headers:
             with pytest.raises(InputError) as caught:
                 read_layers(scenario, self.folder)
-            assert caught.value.faults == faults
+            assert caught.value.faults == headers
         return [str(fault) for fault in faults]
 
 

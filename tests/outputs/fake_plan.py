@@ -217,7 +217,7 @@ class _Maker:
             **self._points(4 * k),
             name=[self.name("Township", i) for i in range(4 * k)],
         )
-        raster = RasterSource("population.tif", 2020)
+        raster = RasterSource(("population.tif",), ("population.tif",), 2020)
         nothing = fill(tables.SITES, [], rng, **self._points(0))
         tickets = fill(tables.TICKETS, range(3), rng, branch_id=["B0000"] * 3)
         return Layers(
@@ -528,6 +528,7 @@ class _Maker:
                 "county_id": people.index,
                 "count_in": people.to_numpy(),
                 "count_out": people.to_numpy(),
+                "nodata_pixels": 0,
             }
         )
         return Plan(

@@ -104,12 +104,14 @@ def test_people_are_summed_by_layer_and_county():
             "county_id": ["B", "A", "A"],
             "count_in": [0.1, 0.2, 5.0],
             "count_out": [0.1, 0.2, 4.0],
+            "nodata_pixels": [3, 4, 0],
         }
     )
     result = conservation(table)
     assert result["residents"]["in"] == math.fsum([0.1, 0.2])
     assert list(result["residents"]["counties"].items()) == [("A", [0.2, 0.2]), ("B", [0.1, 0.1])]
     assert result["aged_60"]["relative_difference"] == 0.2
+    assert [result[layer]["nodata_pixels"] for layer in ("residents", "aged_60")] == [7, 0]
 
 
 def test_a_failure_while_writing_leaves_the_old_result(plan, tmp_path, monkeypatch):

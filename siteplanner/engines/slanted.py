@@ -1,0 +1,362 @@
+"""Windows of pixels whose edges do not run along the lattice: each pixel is a quadrilateral of its own.
+
+The corners come from a control grid of points that are projected one by one; between them positions are
+interpolated linearly along both axes. The control grid is made finer until the interpolation, measured where
+it is worst, is right to `CONTROL_ERROR` of a pixel. A pixel within one cell goes there whole; any other is
+cut along the lines of the lattice and shared by area.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from siteplanner.engines.placing import Placing
+from siteplanner.engines.runs import Runs
+from siteplanner.engines.shares import SNAP
+from siteplanner.engines.straight import SPILL_START, Spill, Target, add_up, make_room
+from siteplanner.layers.pixels import Coding, Report, Window, clean_pixels, note_largest
+from siteplanner.model.grid import Lattice
+
+# Pixels between control points to begin with.
+CONTROL_STEP = 32
+# Largest error of an interpolated corner, in shorter sides of a pixel.
+CONTROL_ERROR = 1e-4
+
+# A quadrilateral cut by lines has at most one corner more for each of the four sides of a cell.
+CORNERS_MAX = 16
+
+
+class Control(NamedTuple):
+    """Positions of some corners of pixels on the lattice; empty where no pixel has a label.
+
+    Parameters
+    ----------
+    row, col
+        Corner lines of pixels that are projected, ascending.
+    x, y
+        Column and row of the lattice, fractions included, by row and column of the control grid.
+    """
+
+    row: np.ndarray
+    col: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Line(NamedTuple):
+    """Corners along one line between rows of pixels, from the control grid's first column to its last."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+
+def labelled_box(runs: Runs, window: Window) -> tuple[int, int, int, int]:
+    """Return first row, last row + 1, first column, last column + 1 of the window's pixels with a label."""
+    at = runs.at[window.row : window.row + window.height + 1]
+    part = slice(int(at[0]), int(at[-1]))
+    first = runs.first[part].astype(np.int64)
+    row = np.repeat(np.arange(window.height), np.diff(at))
+    ends = np.append(first[1:], 0)
+    is_last = np.append(row[1:] != row[:-1], True)
+    last = np.where(is_last, window.col + window.width, ends)
+    first, last = np.maximum(first, window.col), np.minimum(last, window.col + window.width)
+    inside = (runs.label[part] >= 0) & (first < last)
+    if not inside.any():
+        return (0, 0, 0, 0)
+    rows = row[inside] + window.row
+    return int(rows.min()), int(rows.max()) + 1, int(first[inside].min()), int(last[inside].max())
+
+
+def lay_control(placing: Placing, lattice: Lattice, box: tuple[int, int, int, int]) -> Control:
+    """Project as many corners of the pixels in a box as are needed to interpolate the others.
+
+    Parameters
+    ----------
+    box
+        First row, last row + 1, first column, last column + 1.
+    """
+    top, bottom, left, right = box
+    if top == bottom:
+        none = np.zeros(0, dtype=np.int64)
+        return Control(none, none, np.zeros((0, 0)), np.zeros((0, 0)))
+    step = CONTROL_STEP
+    while True:
+        row, col = _nodes(top, bottom, step), _nodes(left, right, step)
+        x, y = placing.to_cells(lattice, *np.meshgrid(col.astype(float), row.astype(float)))
+        control = Control(row, col, x, y)
+        if step == 1 or _error(control, placing, lattice) <= CONTROL_ERROR:
+            return control
+        step //= 2
+
+
+def touched_cells(control: Control) -> tuple[int, int, int, int]:
+    """Return the first and last lattice row, and the first and last lattice column of a control grid."""
+    shown = np.isfinite(control.x) & np.isfinite(control.y)
+    if not shown.any():
+        return (0, -1, 0, -1)
+    x, y = control.x[shown], control.y[shown]
+    # One cell more on each side: a corner on a line of the lattice may be counted to either side.
+    return int(y.min()) - 1, int(y.max()) + 1, int(x.min()) - 1, int(x.max()) + 1
+
+
+def _nodes(first: int, last: int, step: int) -> np.ndarray:
+    return np.append(np.arange(first, last, step), last)
+
+
+def _error(control: Control, placing: Placing, lattice: Lattice) -> float:
+    """Return the largest error of interpolation between control points, in shorter sides of a pixel.
+
+    Measured in the middle of each patch and of its sides, where a smooth projection bends most.
+    """
+    x, y = control.x, control.y
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return np.inf
+    down, right = np.diff(control.row), np.diff(control.col)
+    side = min(
+        float((np.hypot(np.diff(x, axis=0), np.diff(y, axis=0)) / down[:, None]).min()),
+        float((np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)) / right[None, :]).min()),
+    )
+    worst = 0.0
+    for shift_row, shift_col in ((0.5, 0.5), (0.0, 0.5), (0.5, 0.0)):
+        row = control.row[:-1] + shift_row * down
+        col = control.col[:-1] + shift_col * right
+        true_x, true_y = placing.to_cells(lattice, *np.meshgrid(col, row))
+        far = np.hypot(_between(x, shift_row, shift_col) - true_x, _between(y, shift_row, shift_col) - true_y)
+        worst = max(worst, float(far.max()))
+    return worst / side if side > 0.0 else np.inf
+
+
+def _between(values: np.ndarray, t: float, u: float) -> np.ndarray:
+    upper = values[:-1, :-1] * (1.0 - u) + values[:-1, 1:] * u
+    lower = values[1:, :-1] * (1.0 - u) + values[1:, 1:] * u
+    return np.asarray(upper * (1.0 - t) + lower * t)
+
+
+@njit(nogil=True, cache=True)
+def sum_slanted(
+    read: tuple[np.ndarray, tuple[int, int], Coding],
+    how: tuple[Control, bool],
+    runs: Runs,
+    target: Target,
+    report: Report,
+) -> Spill:
+    """Sum one window to cells.
+
+    Parameters
+    ----------
+    read
+        The stored numbers of the window, its first row and column in the file, and what they mean.
+    how
+        Where the pixels lie, and whether they are split by area.
+    """
+    stored, corner, coding = read
+    control, split = how
+    height, width = stored.shape
+    people = np.empty(width)
+    n = control.col[-1] - control.col[0] + 1 if control.col.size else 0
+    upper, lower = Line(np.empty(n), np.empty(n)), Line(np.empty(n), np.empty(n))
+    cut = np.empty((10, CORNERS_MAX))
+    # The row of pixels whose corners the lines hold.
+    held = -1
+    spill = Spill(np.empty((SPILL_START, 3), dtype=np.int32), np.empty(SPILL_START), 0)
+    for i in range(height):
+        row = corner[0] + i
+        for k in range(runs.at[row], runs.at[row + 1]):
+            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
+            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
+            if first >= last:
+                continue
+            label = runs.label[k]
+            place = (first, last, row, corner[1])
+            target.nodata[label + 1] += clean_pixels(stored[i], people, place, coding, report)
+            total = add_up(people, first, last)
+            target.count_in[label + 1] += total
+            if label < 0 or total <= 0.0:
+                continue
+            if held != row:
+                _interpolate(control, row, upper)
+                _interpolate(control, row + 1, lower)
+                held = row
+            where = (first, last, corner[1] - control.col[0], label)
+            if split:
+                spill = _split_run(people, where, (upper, lower, cut), target, spill)
+            else:
+                spill = _place_run(people, where, (upper, lower), target, spill)
+        note_largest(people, row, corner[1], report)
+    return spill
+
+
+@njit(nogil=True, cache=True)
+def _interpolate(control: Control, row: int, line: Line) -> None:
+    """Find the corners along the line above a row of pixels."""
+    k = 0
+    while k < control.row.size - 2 and control.row[k + 1] <= row:
+        k += 1
+    t = (row - control.row[k]) / (control.row[k + 1] - control.row[k])
+    for j in range(control.col.size - 1):
+        x0 = control.x[k, j] * (1.0 - t) + control.x[k + 1, j] * t
+        x1 = control.x[k, j + 1] * (1.0 - t) + control.x[k + 1, j + 1] * t
+        y0 = control.y[k, j] * (1.0 - t) + control.y[k + 1, j] * t
+        y1 = control.y[k, j + 1] * (1.0 - t) + control.y[k + 1, j + 1] * t
+        n = control.col[j + 1] - control.col[j]
+        at = control.col[j] - control.col[0]
+        for i in range(n + 1):
+            line.x[at + i] = x0 + (x1 - x0) * (i / n)
+            line.y[at + i] = y0 + (y1 - y0) * (i / n)
+
+
+@njit(nogil=True, cache=True)
+def _put(target: Target, spill: Spill, n: int, place: tuple[int, int, int], count: float) -> int:
+    """Put people into the dense table or, as entry n, into the list; return the entries of the list."""
+    row, col, label = place
+    n_rows, n_cols = target.home.shape
+    if row >= 0 and row < n_rows and col >= 0 and col < n_cols and target.home[row, col] == label:
+        target.dense[row - target.corner[0], col - target.corner[1]] += count
+        return n
+    spill.place[n, 0], spill.place[n, 1], spill.place[n, 2] = row, col, label
+    spill.people[n] = count
+    return n + 1
+
+
+@njit(nogil=True, cache=True)
+def _place_run(
+    people: np.ndarray,
+    where: tuple[int, int, int, int],
+    lines: tuple[Line, Line],
+    target: Target,
+    spill: Spill,
+) -> Spill:
+    """Give each pixel of a run to the cell of its middle."""
+    first, last, offset, label = where
+    upper, lower = lines
+    spill = make_room(spill, last - first)
+    n = spill.size
+    for i in range(first, last):
+        if people[i] > 0.0:
+            j = i + offset
+            x = (upper.x[j] + upper.x[j + 1] + lower.x[j] + lower.x[j + 1]) / 4.0
+            y = (upper.y[j] + upper.y[j + 1] + lower.y[j] + lower.y[j + 1]) / 4.0
+            n = _put(target, spill, n, (int(np.floor(y)), int(np.floor(x)), label), people[i])
+    return Spill(spill.place, spill.people, n)
+
+
+@njit(nogil=True, cache=True)
+def _split_run(
+    people: np.ndarray,
+    where: tuple[int, int, int, int],
+    how: tuple[Line, Line, np.ndarray],
+    target: Target,
+    spill: Spill,
+) -> Spill:
+    """Share each pixel of a run among the cells that it touches, by area."""
+    first, last, offset, label = where
+    upper, lower, cut = how
+    n = spill.size
+    for i in range(first, last):
+        if people[i] <= 0.0:
+            continue
+        j = i + offset
+        x, y = cut[0], cut[1]
+        x[0], x[1], x[2], x[3] = upper.x[j], upper.x[j + 1], lower.x[j + 1], lower.x[j]
+        y[0], y[1], y[2], y[3] = upper.y[j], upper.y[j + 1], lower.y[j + 1], lower.y[j]
+        west, east = _cells_of(x)
+        south, north = _cells_of(y)
+        more = (east - west + 1) * (north - south + 1)
+        if n + more > spill.people.size:
+            spill = make_room(Spill(spill.place, spill.people, n), more)
+        if more == 1:
+            n = _put(target, spill, n, (south, west, label), people[i])
+        else:
+            # Near the origin no digits are lost.
+            x[:4] -= west
+            y[:4] -= south
+            whole = _area(x, y, 4)
+            n = _split(cut, (west, east, south, north), (label, people[i] / whole), target, spill, n)
+    return Spill(spill.place, spill.people, n)
+
+
+@njit(nogil=True, cache=True)
+def _cells_of(x: np.ndarray) -> tuple[int, int]:
+    """Return the first and last cell along one axis that four corners reach."""
+    low, high = min(x[0], x[1], x[2], x[3]), max(x[0], x[1], x[2], x[3])
+    first = int(np.floor(low + SNAP))
+    return first, max(first, int(np.ceil(high - SNAP)) - 1)
+
+
+@njit(nogil=True, cache=True)
+def _split(
+    cut: np.ndarray,
+    box: tuple[int, int, int, int],
+    what: tuple[int, float],
+    target: Target,
+    spill: Spill,
+    n: int,
+) -> int:
+    """Cut a pixel into columns and these into cells."""
+    west, east, south, north = box
+    label, density = what
+    rest, size = 0, 4
+    for col in range(west, east + 1):
+        # The corners are told from the first column and row of the box.
+        # Rows of `cut`: 0-1 and 2-3 take turns as the rest of the pixel, 4-5 is the column, 6-9 its cells.
+        other = 2 - rest
+        if col < east:
+            column, left = _cut(cut, (rest, rest + 1), (4, 5, other, other + 1), size, col - west + 1.0)
+        else:
+            cut[4, :size], cut[5, :size] = cut[rest, :size], cut[rest + 1, :size]
+            column, left = size, 0
+        for row in range(south, north + 1):
+            if row < north:
+                piece, above = _cut(cut, (5, 4), (7, 6, 9, 8), column, row - south + 1.0)
+            else:
+                cut[6, :column], cut[7, :column] = cut[4, :column], cut[5, :column]
+                piece, above = column, 0
+            area = _area(cut[6], cut[7], piece)
+            if area > 0.0:
+                n = _put(target, spill, n, (row, col, label), area * density)
+            cut[4, :above], cut[5, :above] = cut[8, :above], cut[9, :above]
+            column = above
+        rest, size = other, left
+    return n
+
+
+@njit(nogil=True, cache=True)
+def _cut(
+    cut: np.ndarray, source: tuple[int, int], parts: tuple[int, int, int, int], size: int, line: float
+) -> tuple[int, int]:
+    """Cut a convex polygon at a value of its first coordinate (Sutherland & Hodgman 1974).
+
+    Parameters
+    ----------
+    source
+        Rows of `cut` with the coordinate that is compared and with the other one.
+    parts
+        The same for the part below the line and for the part above it.
+    """
+    low = high = 0
+    for i in range(size):
+        k = i + 1 if i + 1 < size else 0
+        u0, v0, u1, v1 = cut[source[0], i], cut[source[1], i], cut[source[0], k], cut[source[1], k]
+        if u0 <= line:
+            cut[parts[0], low], cut[parts[1], low] = u0, v0
+            low += 1
+        if u0 >= line:
+            cut[parts[2], high], cut[parts[3], high] = u0, v0
+            high += 1
+        if (u0 < line and u1 > line) or (u0 > line and u1 < line):
+            v = v0 + (v1 - v0) * ((line - u0) / (u1 - u0))
+            cut[parts[0], low], cut[parts[1], low] = line, v
+            cut[parts[2], high], cut[parts[3], high] = line, v
+            low += 1
+            high += 1
+    return low, high
+
+
+@njit(nogil=True, cache=True)
+def _area(x: np.ndarray, y: np.ndarray, size: int) -> float:
+    """Return the area of a polygon, from its first corner so that no digits are lost far from the origin."""
+    twice = 0.0
+    for i in range(1, size - 1):
+        twice += (x[i] - x[0]) * (y[i + 1] - y[0]) - (x[i + 1] - x[0]) * (y[i] - y[0])
+    return abs(twice) / 2.0
