@@ -5,15 +5,15 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines import FootfallSum, PeopleSum
-from siteplanner.engines.footfall import OUTSIDE, REGION, footfall_account, footfall_sum, per_hour
+from siteplanner.engines.footfall import OUTSIDE, REGION, Totals, finish, footfall_sum
 from siteplanner.engines.overlap import LONLAT_CODES, Labeller, Spread, centre_in_grid, spread
 from siteplanner.engines.ping_reader import count_pings
+from siteplanner.engines.sightings import count_sightings
 from siteplanner.layers.clock import WEEKDAY_DAY
-from siteplanner.layers.footfall import read_sightings
 from siteplanner.layers.gdal import rasterio
 from siteplanner.layers.rasters import Band, open_raster
 from siteplanner.layers.records import FootfallSource, RasterSource
-from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.grid import Grid
 from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
 
@@ -59,24 +59,10 @@ class EmbeddedEngine:
         if source.kind == "raster":
             return _sum_footfall_raster(source, grid)
         if source.kind == "pings":
-            return footfall_sum(count_pings(source, grid.lattice, report), grid)
-        n_bands = len(FOOTFALL_BANDS)
-        totals = np.zeros(len(grid.cells) * n_bands)
-        days: set[int] = set()
-        inside_in = outside_in = 0.0
-        for rows in read_sightings(source):
-            cell = cell_ids(grid, rows.lon, rows.lat)
-            inside = cell >= 0
-            place = np.searchsorted(grid.cells.index.to_numpy(), cell[inside])
-            key = place * n_bands + rows.band[inside]
-            totals += np.bincount(key, weights=rows.count[inside], minlength=len(totals))
-            days.update(np.unique(rows.day).tolist())
-            inside_in += float(rows.count[inside].sum())
-            outside_in += float(rows.count[~inside].sum())
-        table = totals.reshape(-1, n_bands)
-        account = footfall_account(inside_in, outside_in, float(table.sum()))
-        dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
-        return FootfallSum(per_hour(table, dated, grid), account)
+            sums, devices = count_pings(source, grid.lattice, report)
+        else:
+            sums, devices = count_sightings(source, grid.lattice), None
+        return footfall_sum(sums, grid, suppress_below=source.suppress_below, devices=devices)
 
 
 def _county_labeller(raster: "rasterio.DatasetReader", counties: gpd.GeoDataFrame) -> Labeller:
@@ -128,5 +114,5 @@ def _sum_footfall_raster(source: FootfallSource, grid: Grid) -> FootfallSum:
     place = np.searchsorted(grid.cells.index.to_numpy(), parts["cell_id"].to_numpy())
     table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
     table[place, WEEKDAY_DAY] = parts["people"].to_numpy()
-    account = footfall_account(inside, count_in - inside, float(table.sum()))
-    return FootfallSum(per_hour(table, np.empty(0, dtype=np.int64), grid), account)
+    totals = Totals(table, np.empty(0, dtype=np.int64), inside, count_in - inside)
+    return finish(totals, grid, suppress_below=source.suppress_below)

@@ -28,6 +28,10 @@ class FootfallSource:
         scenario names none.
     time_unit
         Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
+    distinct_devices
+        Whether a device counts once per cell and hour.
+    suppress_below
+        Figures that rest on fewer people are missing; None when all are shown.
     """
 
     path: str
@@ -36,6 +40,8 @@ class FootfallSource:
     columns: dict[str, str]
     time_zone: str | None = None
     time_unit: str | None = None
+    distinct_devices: bool = False
+    suppress_below: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
