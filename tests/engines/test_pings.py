@@ -193,7 +193,7 @@ def test_swapped_coordinates_are_one_fault():
         binner.place(batch_of([37.02] * 3, [112.05] * 3, times), HERE)
 
 
-def pings(n, seed=0, weighted=True):
+def pings(n, seed=0, *, weighted=True):
     random = np.random.default_rng(seed)
     times = pd.Timestamp("2024-03-04") + pd.to_timedelta(random.integers(0, 9 * 86_400, n), unit="s")
     more = {"weight": random.lognormal(0.0, 3.0, n)} if weighted else {}
