@@ -5,6 +5,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
@@ -87,15 +88,47 @@ class PopulationInput(Section):
 
 
 class FootfallInput(Section):
-    """Foot traffic of one of four kinds."""
+    """Foot traffic of one of five kinds."""
 
     path: str = Field(min_length=1, description="file, or a folder of Parquet files for pings")
     tiles: tuple[str, ...] = Field(
         default=(), description="further tiles of a raster; path may also be a list of all of them"
     )
-    kind: Literal["points", "pings", "h3", "raster"] = Field(description="what a row or pixel is")
+    kind: Literal["points", "pings", "cells", "h3", "raster"] = Field(description="what a row or pixel is")
     datum: Datum = Field(description="datum of its coordinates")
     columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
+    time_zone: str | None = Field(
+        default=None,
+        description="IANA zone of times without an offset, on whose clock all are counted; times with one: Asia/Shanghai when absent",
+    )
+    time_unit: Literal["s", "ms", "us", "ns"] | None = Field(
+        default=None, description="unit of times given as whole numbers since 1970 UTC"
+    )
+    distinct_devices: bool = Field(
+        default=False, description="count a device once per cell and hour, however often it is seen; pings only"
+    )
+    suppress: bool = Field(
+        default=False, description="figures that rest on fewer people than suppress_below are missing (D§12.6)"
+    )
+    suppress_below: int = Field(
+        default=10,
+        ge=2,
+        le=10_000,
+        description="k: distinct devices behind a figure, or without devices people per hour (D§12.6: 10, 15-20 for tenders)",
+    )
+
+    @model_validator(mode="after")
+    def _zone_and_devices_make_sense(self) -> "FootfallInput":
+        if self.time_zone is not None:
+            try:
+                ZoneInfo(self.time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                msg = "time_zone must be the name of an IANA time zone, e.g. Asia/Shanghai"
+                raise ValueError(msg) from None
+        if self.distinct_devices and self.kind != "pings":
+            msg = "distinct_devices goes with kind pings only"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="before")
     @classmethod

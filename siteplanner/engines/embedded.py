@@ -7,18 +7,21 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines import FootfallSum, PeopleSum
-from siteplanner.engines.footfall import OUTSIDE, footfall_account, footfall_sum, per_hour
+from siteplanner.engines.footfall import OUTSIDE, Totals, finish, footfall_sum
 from siteplanner.engines.ping_reader import count_pings
 from siteplanner.engines.raster_jobs import RasterJob, RasterSum, merge, sum_window
 from siteplanner.engines.raster_plans import plan_people, plan_region
+from siteplanner.engines.sightings import count_sightings
 from siteplanner.engines.tallies import Partial
 from siteplanner.layers.clock import WEEKDAY_DAY
-from siteplanner.layers.footfall import read_sightings
 from siteplanner.layers.records import FootfallSource, RasterSource
 from siteplanner.layers.threads import count_threads, in_order
-from siteplanner.model.grid import Grid, Lattice, cell_ids
+from siteplanner.model.grid import Grid, Lattice
 from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
+
+# Sums of rows by key and, where figures rest on distinct devices, these.
+Counted = tuple[Partial, Partial | None]
 
 
 class EmbeddedEngine:
@@ -57,24 +60,10 @@ class EmbeddedEngine:
         if source.kind == "raster":
             return self._sum_footfall_raster(source, grid)
         if source.kind == "pings":
-            return footfall_sum(self._count(source, grid.lattice, report), grid)
-        n_bands = len(FOOTFALL_BANDS)
-        totals = np.zeros(len(grid.cells) * n_bands)
-        days: set[int] = set()
-        inside_in = outside_in = 0.0
-        for rows in read_sightings(source):
-            cell = cell_ids(grid, rows.lon, rows.lat)
-            inside = cell >= 0
-            place = np.searchsorted(grid.cells.index.to_numpy(), cell[inside])
-            key = place * n_bands + rows.band[inside]
-            totals += np.bincount(key, weights=rows.count[inside], minlength=len(totals))
-            days.update(np.unique(rows.day).tolist())
-            inside_in += float(rows.count[inside].sum())
-            outside_in += float(rows.count[~inside].sum())
-        table = totals.reshape(-1, n_bands)
-        account = footfall_account(inside_in, outside_in, float(table.sum()))
-        dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
-        return FootfallSum(per_hour(table, dated, grid), account)
+            sums, devices = self._count(source, grid.lattice, report)
+        else:
+            sums, devices = count_sightings(source, grid.lattice), None
+        return footfall_sum(sums, grid, suppress_below=source.suppress_below, devices=devices)
 
     def close(self) -> None:
         """Hold nothing, hence give nothing back."""
@@ -85,8 +74,8 @@ class EmbeddedEngine:
         table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
         table[place, WEEKDAY_DAY] = total.people
         outside, inside = total.count_in
-        account = footfall_account(inside, outside, float(table.sum()))
-        return FootfallSum(per_hour(table, np.empty(0, dtype=np.int64), grid), account)
+        totals = Totals(table, np.empty(0, dtype=np.int64), inside, outside)
+        return finish(totals, grid, suppress_below=source.suppress_below)
 
     def _run(self, job: RasterJob) -> RasterSum:
         """Sum all windows of a raster; where they are summed does not show in the answer."""
@@ -95,7 +84,7 @@ class EmbeddedEngine:
         )
         return merge(job, sums)
 
-    def _count(self, source: FootfallSource, lattice: Lattice, report: Report) -> Partial:
+    def _count(self, source: FootfallSource, lattice: Lattice, report: Report) -> Counted:
         """Count all rows of pings; where they are counted does not show in the answer."""
         return count_pings(source, lattice, report)
 

@@ -23,9 +23,11 @@ from siteplanner.errors import InputError
 from siteplanner.layers.clock import (
     FIRST_DAY,
     N_BANDS,
+    N_HOURS,
     SECONDS_PER_DAY,
     SECONDS_PER_HOUR,
     TICKS_PER_SECOND,
+    WEEKDAY_DAY,
     band_of_hours,
     no_offset,
     offsets_of,
@@ -123,6 +125,12 @@ class PingBinner:
             left = near[:n_near]
             cells[left] = lattice_ids(self.lattice, lon[left], lat[left])
         return cells, wrong
+
+    def untimed(self, cells: np.ndarray) -> Placed:
+        """Put rows without a time in the daytime of a weekday; of no hour."""
+        keys = np.where(cells >= 0, cells * N_BANDS + WEEKDAY_DAY, self.n_keys)
+        high, low = (np.empty(len(cells) if self.weighted else 0, dtype=np.int64) for _ in range(2))
+        return Placed(keys, np.full(len(cells), N_HOURS, dtype=np.int32), high, low)
 
     def at(self, cells: np.ndarray, times: np.ndarray, unit: str, zoned: bool) -> tuple[Placed, int]:  # noqa: FBT001 - as `instants` returns it
         """Put rows with cells on the clock; return also how many times lie outside the years counted."""

@@ -51,6 +51,14 @@ class Partial:
     low: np.ndarray
     hours: np.ndarray
 
+    @staticmethod
+    def of_rows(keys: np.ndarray, high: np.ndarray, low: np.ndarray, hours: np.ndarray) -> "Partial":
+        """Add up rows by key; weights are empty when each row counts 1."""
+        if len(high):
+            return Partial(*_added([keys, np.ones(len(keys), dtype=np.int64), high, low]), hours)
+        keys, rows = np.unique(keys, return_counts=True)
+        return Partial(keys, rows, high, low, hours)
+
     def people(self) -> np.ndarray:
         """Return the sums of the weights, or the rows where each counts 1."""
         if not len(self.high):
@@ -92,6 +100,10 @@ class Tally(Protocol):
         """Count some rows."""
         ...
 
+    def take(self, partial: Partial) -> None:
+        """Add sums of rows counted elsewhere."""
+        ...
+
     def partial(self) -> Partial:
         """Return what was counted so far."""
         ...
@@ -119,7 +131,7 @@ def make_tally(n_keys: int, *, weighted: bool) -> Tally:
     """
     if dense_bytes(n_keys, weighted=weighted) <= DENSE_BYTES_MAX:
         return DenseTally(n_keys, weighted=weighted)
-    return RunTally(weighted=weighted)
+    return RunTally()
 
 
 def dense_bytes(n_keys: int, *, weighted: bool) -> int:
@@ -132,7 +144,8 @@ class DenseTally:
 
     def __init__(self, n_keys: int, *, weighted: bool) -> None:
         self._lock = Lock()
-        self._seen = np.zeros(N_HOURS, dtype=np.uint8)
+        # One place more, for rows without a time.
+        self._seen = np.zeros(N_HOURS + 1, dtype=np.uint8)
         self._rows = np.zeros(n_keys + 1, dtype=np.int64)
         self._high, self._low = (np.zeros(n_keys + 1 if weighted else 0, dtype=np.int64) for _ in range(2))
         self._heavy = 0.0
@@ -144,6 +157,15 @@ class DenseTally:
             if len(self._high):
                 self._heavy = _weighed(self._heavy, placed.high)
                 add_weights(placed.keys, placed.high, placed.low, self._high, self._low)
+
+    def take(self, partial: Partial) -> None:
+        """Add sums of rows counted elsewhere."""
+        with self._lock:
+            self._rows[partial.keys] += partial.rows
+            self._seen[partial.hours] = 1
+            if len(self._high):
+                self._heavy = _weighed(self._heavy, partial.high)
+                add_weights(partial.keys, partial.high, partial.low, self._high, self._low)
 
     def absorb(self, other: Tally) -> None:
         """Add what another dense account of the same keys holds."""
@@ -162,15 +184,14 @@ class DenseTally:
         """Return what was counted so far."""
         keys = np.flatnonzero(self._rows)
         high, low = (part[keys] if len(part) else part for part in (self._high, self._low))
-        return Partial(keys, self._rows[keys], high, low, np.flatnonzero(self._seen))
+        return Partial(keys, self._rows[keys], high, low, np.flatnonzero(self._seen[:N_HOURS]))
 
 
 class RunTally:
     """Sorted runs, joined whenever they grow long: memory follows the keys that occur."""
 
-    def __init__(self, *, weighted: bool) -> None:
+    def __init__(self) -> None:
         self._lock = Lock()
-        self._weighted = weighted
         self._runs: list[Partial] = []
         self._waiting = 0
         self._heavy = 0.0
@@ -178,16 +199,14 @@ class RunTally:
     def add(self, placed: "Placed") -> None:
         """Count some rows."""
         hours = np.unique(placed.hours)
-        if self._weighted:
-            ones = np.ones(len(placed.keys), dtype=np.int64)
-            run = Partial(*_added([placed.keys, ones, placed.high, placed.low]), hours)
-        else:
-            keys, rows = np.unique(placed.keys, return_counts=True)
-            run = Partial(keys, rows, placed.high, placed.low, hours)
+        self.take(Partial.of_rows(placed.keys, placed.high, placed.low, hours[hours < N_HOURS]))
+
+    def take(self, partial: Partial) -> None:
+        """Add sums of rows counted elsewhere."""
         with self._lock:
-            self._heavy = _weighed(self._heavy, placed.high)
-            self._runs.append(run)
-            self._waiting += len(run.keys)
+            self._heavy = _weighed(self._heavy, partial.high)
+            self._runs.append(partial)
+            self._waiting += len(partial.keys)
             if self._waiting > max(RUN_ENTRIES, len(self._runs[0].keys)):
                 self._runs = [merge(self._runs)]
                 self._waiting = 0

@@ -28,6 +28,11 @@ def floats(raw: pa.Array) -> np.ndarray:
     return sealed(raw.to_numpy(zero_copy_only=False))
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def sealed(values: np.ndarray) -> np.ndarray:
     """Return a view that cannot be written to."""
     view = values.view()
@@ -44,7 +49,7 @@ def instants(raw: pa.Array, source: FootfallSource) -> tuple[np.ndarray, str, bo
         When the type does not tell the time: whole numbers without a unit, local times without a zone.
     """
     kind = raw.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         raw = _parsed(raw)
         kind = raw.type
     unit, zoned = time_unit(kind, source)

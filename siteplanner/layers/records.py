@@ -41,6 +41,10 @@ class FootfallSource:
         Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
     raster
         The files of the kind raster; the one at `path` when absent.
+    distinct_devices
+        Whether a device counts once per cell and hour.
+    suppress_below
+        Figures that rest on fewer people are missing; None when all are shown.
     """
 
     path: str
@@ -50,6 +54,8 @@ class FootfallSource:
     time_zone: str | None = None
     time_unit: str | None = None
     raster: RasterSource | None = None
+    distinct_devices: bool = False
+    suppress_below: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

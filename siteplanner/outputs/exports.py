@@ -94,7 +94,8 @@ def cell_rows(plan: Plan) -> pd.DataFrame:
     joined = cells.join(
         [
             plan.demand.cells,
-            plan.footfall.reindex(cells.index).fillna(0.0),
+            # A cell without traffic holds 0; what was suppressed stays missing.
+            plan.footfall.reindex(cells.index, fill_value=0.0),
             access,
             market,
             plan.zones.cells.assign(zone_class=zone_class),
