@@ -1,11 +1,11 @@
 """The whole method on one page."""
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from siteplanner.engines import get_engine
+from siteplanner.engines import UnhashedFile, get_engine
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
 from siteplanner.model.access import Access, measure_access
@@ -40,6 +40,8 @@ class Plan:
         `tables.CONSERVATION`: people in and out, by layer and county.
     seconds, peak_mb
         Wall time of each step and the process's peak memory after it, in order of the method.
+    unhashed
+        Files that the engine alone could read, hence without a checksum, by name.
     """
 
     scenario: Scenario
@@ -60,6 +62,7 @@ class Plan:
     conservation: pd.DataFrame
     seconds: dict[str, float]
     peak_mb: dict[str, float]
+    unhashed: dict[str, UnhashedFile] = field(default_factory=dict)
 
 
 def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> Plan:
@@ -123,7 +126,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
         relocation, formats, ledger, clusters,
         conservation({**people.accounts, "footfall": footfall.account}),
-        clock.seconds, clock.peak_mb,
+        clock.seconds, clock.peak_mb, footfall.unhashed,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Big layers in, cell-sized tables out: one Protocol, engines chosen by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import geopandas as gpd
@@ -31,6 +31,20 @@ class PeopleSum:
     account: pd.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class UnhashedFile:
+    """What is known of a file whose content was not hashed.
+
+    Parameters
+    ----------
+    modified
+        ISO 8601, Universal Time.
+    """
+
+    size_bytes: int
+    modified: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FootfallSum:
     """Foot traffic summed to cells.
@@ -42,10 +56,13 @@ class FootfallSum:
         hour of the band.
     account
         Index ``region`` and ``outside``; columns ``count_in`` and ``count_out``.
+    unhashed
+        Files that the engine alone could read, by name.
     """
 
     cells: pd.DataFrame
     account: pd.DataFrame
+    unhashed: dict[str, UnhashedFile] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -78,20 +78,9 @@ class DeviceSpool:
 
     def add(self, placed: Placed, device: pa.Array, origin: Origin) -> None:
         """Put some rows aside; InputError names rows without a device."""
-        device = _plain(device)
-        if device.null_count:
-            missing = device.is_null().to_numpy(zero_copy_only=False)
-            raise InputError(wrong_rows(device, missing, (origin, "device", "a device in every row")))
-        part = _parts(device, len(self._paths))
-        columns = {"device": device, "key": placed.keys, "hour": placed.hours}
-        if self._weighted:
-            columns |= {"high": placed.high, "low": placed.low}
-        rows = pa.RecordBatch.from_pydict(columns).take(pa.array(np.argsort(part, kind="stable")))
-        ends = np.cumsum(np.bincount(part, minlength=len(self._paths)))
-        for number, (start, end) in enumerate(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)):
-            if end > start:
-                with self._locks[number]:
-                    self._writer(number, rows.schema).write_batch(rows.slice(start, end - start))
+        for number, rows in rows_by_part((placed, device, origin), len(self._paths), weighted=self._weighted):
+            with self._locks[number]:
+                self._writer(number, rows.schema).write_batch(rows)
 
     def count(self, present: Tally, devices: Tally, report: Report) -> None:
         """Count distinct devices: by key and hour in one account, by key alone in another."""
@@ -104,8 +93,8 @@ class DeviceSpool:
             with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
                 rows = reader.read_all()
                 if self._by_hour:
-                    present.take(_present(rows, weighted=self._weighted))
-                devices.take(_by_key(rows))
+                    present.take(count_present(rows, weighted=self._weighted))
+                devices.take(count_devices(rows))
             path.unlink()
             yield 1.0
 
@@ -119,6 +108,37 @@ class DeviceSpool:
             options = pa.ipc.IpcWriteOptions(compression="lz4")
             writer = self._writers[number] = pa.ipc.new_file(sink, schema, options=options)
         return writer
+
+
+def rows_by_part(
+    seen: tuple[Placed, pa.Array, Origin], n_parts: int, *, weighted: bool
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Sort rows by part; all rows of a device go to the same part, wherever that is decided.
+
+    Parameters
+    ----------
+    seen
+        Rows on the lattice, their devices, and where they come from.
+
+    Raises
+    ------
+    InputError
+        Naming rows without a device.
+    """
+    placed, device, origin = seen
+    device = _plain(device)
+    if device.null_count:
+        missing = device.is_null().to_numpy(zero_copy_only=False)
+        raise InputError(wrong_rows(device, missing, (origin, "device", "a device in every row")))
+    part = _parts(device, n_parts)
+    columns = {"device": device, "key": placed.keys, "hour": placed.hours}
+    if weighted:
+        columns |= {"high": placed.high, "low": placed.low}
+    rows = pa.RecordBatch.from_pydict(columns).take(pa.array(np.argsort(part, kind="stable")))
+    ends = np.cumsum(np.bincount(part, minlength=n_parts)).tolist()
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        if end > start:
+            yield number, rows.slice(start, end - start)
 
 
 def _plain(device: pa.Array) -> pa.Array:
@@ -166,7 +186,7 @@ def _codes(rows: pa.Table) -> tuple[np.ndarray, int]:
     return coded.indices.to_numpy().astype(np.int64), len(coded.dictionary)
 
 
-def _present(rows: pa.Table, *, weighted: bool) -> Partial:
+def count_present(rows: pa.Table, *, weighted: bool) -> Partial:
     """Count distinct devices of each key and hour, and add them up by key."""
     code, n_codes = _codes(rows)
     key, hour = (rows.column(name).to_numpy().astype(np.int64) for name in ("key", "hour"))
@@ -184,7 +204,7 @@ def _present(rows: pa.Table, *, weighted: bool) -> Partial:
     return Partial.of_rows(keys, high, low, np.unique(hour))
 
 
-def _by_key(rows: pa.Table) -> Partial:
+def count_devices(rows: pa.Table) -> Partial:
     """Count distinct devices of each key."""
     code, n_codes = _codes(rows)
     keys, place = np.unique(rows.column("key").to_numpy(), return_inverse=True)

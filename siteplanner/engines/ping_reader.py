@@ -88,17 +88,24 @@ def _read(files: PingFiles, columns: Sequence[str], takers: Sequence[Taker], rep
     side_by_side(files.groups, workers, files.n_rows, report)
 
 
+def group_batches(group: RowGroup, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, Origin]]:
+    """Stream the rows of a row group, each batch with where it comes from; InputError when it is broken."""
+    start = group.start
+    try:
+        for batch in read_batches(group, columns, BATCH_ROWS):
+            yield batch, Origin(group.name, start)
+            start += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        found = f"a broken file ({first_line(error)})"
+        raise InputError([Fault(group.name, "", "", found, "a Parquet file")]) from None
+
+
 def _worker(columns: Sequence[str], taker: Taker) -> Worker[RowGroup]:
     def work(group: RowGroup) -> Iterator[float]:
-        start = group.start
         try:
-            for batch in read_batches(group, columns, BATCH_ROWS):
-                taker(batch, Origin(group.name, start))
-                start += batch.num_rows
+            for batch, origin in group_batches(group, columns):
+                taker(batch, origin)
                 yield batch.num_rows
-        except (pa.ArrowException, OSError) as error:
-            found = f"a broken file ({first_line(error)})"
-            raise InputError([Fault(group.name, "", "", found, "a Parquet file")]) from None
         except UnreadableError as error:
             raise InputError([error.fault(group.name)]) from None
 

@@ -24,6 +24,7 @@ import siteplanner
 from siteplanner.engines.java import check_java
 from siteplanner.errors import EngineError
 from siteplanner.scenario import SPARK_FIXED, EngineSettings
+from siteplanner.stopwatch import Report, unreported
 
 # Where spark-submit tells the programs it starts how to reach the Java process it has begun already.
 _SUBMITTED = "PYSPARK_GATEWAY_PORT"
@@ -31,6 +32,8 @@ _SUBMITTED = "PYSPARK_GATEWAY_PORT"
 _AT_START_ONLY = re.compile(r"^spark\.driver\.(memory\w*|cores|\w*ClassPath|\w*JavaOptions|\w*LibraryPath)$")
 _LOOPBACK = "127.0.0.1"
 _STOP_S = 30
+# How often the progress is asked for, s.
+REPORT_EVERY_S = 0.5
 
 # The last line of a worker's traceback, the first of a Java one, and what the log of a failed start says.
 _PYTHON_SAYS = re.compile(
@@ -89,6 +92,32 @@ def told_plainly() -> Iterator[None]:
         yield
     except (PySparkException, Py4JError, OSError) as error:
         raise EngineError(f"the Spark job failed: {_reason(error)}") from None
+
+
+@contextmanager
+def reported(context: SparkContext, report: Report) -> Iterator[None]:
+    """Report the share of the tasks of the stages at work that is done, as long as something is counted."""
+    over = threading.Event()
+
+    def watch() -> None:
+        tracker, most = context.statusTracker(), 0.0
+        while not over.wait(REPORT_EVERY_S):
+            with suppress(Py4JError, OSError):
+                stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+                tasks = [(one.numCompletedTasks, one.numTasks) for one in stages if one is not None]
+                # A later stage begins anew: what was told once is not taken back.
+                most = max([most, *(done / n for done, n in tasks if n)])
+                report(most)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    if report is not unreported:
+        watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if watcher.is_alive():
+            watcher.join()
 
 
 def _java_runs() -> bool:

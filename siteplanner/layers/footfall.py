@@ -5,7 +5,7 @@ from pathlib import Path
 
 from siteplanner.errors import Fault
 from siteplanner.layers.findings import FAULTS_SHOWN
-from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place
+from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place, is_uri
 from siteplanner.layers.ping_files import check_pings, parquet_files
 from siteplanner.layers.rasters import Bounds, check_headers
 from siteplanner.layers.records import FootfallSource, RasterSource
@@ -30,8 +30,18 @@ class CheckedFootfall:
     files: dict[str, Path]
 
 
-def check_footfall(spec: FootfallInput, folder: Path, bounds: Bounds | None) -> CheckedFootfall:
-    """Check the file or files of foot traffic; of pings the statistics and the first rows of each file."""
+def check_footfall(
+    spec: FootfallInput, folder: Path, bounds: Bounds | None, *, remote: bool = False
+) -> CheckedFootfall:
+    """Check the file or files of foot traffic; of pings the statistics and the first rows of each file.
+
+    Parameters
+    ----------
+    remote
+        Whether pings may lie behind a URI; these the engine checks before it counts.
+    """
+    if remote and spec.kind == "pings" and is_uri(spec.path):
+        return CheckedFootfall(_source_of(spec, spec.path), (), (("unhashed_footfall", spec.path),), {})
     files = _files_of(spec, folder)
     if isinstance(files, Fault):
         return CheckedFootfall(None, (files,), (), {})

@@ -155,8 +155,16 @@ def _groups(metadata: pq.FileMetaData, name: str, path: Path) -> Iterator[RowGro
 
 
 def _columns(metadata: pq.FileMetaData, source: FootfallSource) -> dict[str, str]:
-    """Return the names in the file by canonical name; UnreadableError when a column or its type is wrong."""
     schema = metadata.schema.to_arrow_schema()
+    for number, name in enumerate(metadata.schema.names):
+        # The old 96-bit timestamps are Universal Time and do not say so.
+        if metadata.schema.column(number).physical_type == "INT96" and name in schema.names:
+            schema = schema.set(schema.get_field_index(name), pa.field(name, pa.timestamp("ns", "UTC")))
+    return checked_columns(schema, source)
+
+
+def checked_columns(schema: pa.Schema, source: FootfallSource) -> dict[str, str]:
+    """Return the names in the file by canonical name; UnreadableError when a column or its type is wrong."""
     columns = column_names(schema.names, (NEEDED, OPTIONAL), source.columns)
     for name in columns.keys() & {"lon", "lat", "weight"}:
         kind = schema.field(columns[name]).type
@@ -164,7 +172,7 @@ def _columns(metadata: pq.FileMetaData, source: FootfallSource) -> dict[str, str
             raise UnreadableError("", f"values of type {kind} in column {columns[name]}", "numbers")
     kind = schema.field(columns["time"]).type
     if not is_text(kind):
-        time_unit(_universal_type(metadata, columns["time"], kind), source)
+        time_unit(kind, source)
     if "device" in columns:
         kind = schema.field(columns["device"]).type
         inner = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -173,12 +181,6 @@ def _columns(metadata: pq.FileMetaData, source: FootfallSource) -> dict[str, str
     elif source.distinct_devices:
         raise UnreadableError("", "no column of devices", "a column device, for distinct_devices = true")
     return columns
-
-
-def _universal_type(metadata: pq.FileMetaData, name: str, kind: pa.DataType) -> pa.DataType:
-    """Return the type of a time column; the old 96-bit timestamps are Universal Time and do not say so."""
-    leaf = metadata.schema.column(metadata.schema.names.index(name))
-    return pa.timestamp("ns", "UTC") if leaf.physical_type == "INT96" else kind
 
 
 def _as_universal(batch: pa.RecordBatch, names: set[str]) -> pa.RecordBatch:

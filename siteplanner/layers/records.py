@@ -39,12 +39,12 @@ class FootfallSource:
         scenario names none.
     time_unit
         Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
-    raster
-        The files of the kind raster; the one at `path` when absent.
     distinct_devices
         Whether a device counts once per cell and hour.
     suppress_below
         Figures that rest on fewer people are missing; None when all are shown.
+    raster
+        The files of the kind raster; the one at `path` when absent.
     """
 
     path: str
@@ -53,9 +53,9 @@ class FootfallSource:
     columns: dict[str, str]
     time_zone: str | None = None
     time_unit: str | None = None
-    raster: RasterSource | None = None
     distinct_devices: bool = False
     suppress_below: int | None = None
+    raster: RasterSource | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

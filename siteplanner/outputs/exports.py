@@ -183,6 +183,10 @@ def write_manifest(
         "language": language,
         "synthetic": plan.scenario.output.synthetic,
         "inputs": dict(sorted(plan.layers.files.items())),
+        "inputs_not_hashed": {
+            name: {"bytes": file.size_bytes, "modified": file.modified}
+            for name, file in sorted(plan.unhashed.items())
+        },
         "seed": plan.scenario.relocation.seed,
         "engine": plan.scenario.engine.kind,
         "solver": {
