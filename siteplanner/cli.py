@@ -114,8 +114,9 @@ def _watching(language: Language) -> Iterator[Watcher]:
     with Progress(*columns_, console=console, transient=True) as progress:
         task = progress.add_task("", total=None)
 
-        def watch(step: str) -> None:
-            progress.update(task, description=label(f"steps.{step}", language))
+        def watch(step: str, share: float | None = None) -> None:
+            done = "" if share is None else f" {share:.0%}"
+            progress.update(task, description=label(f"steps.{step}", language) + done)
 
         yield watch
 

@@ -1,10 +1,11 @@
 """The whole method on one page."""
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from siteplanner.engines import get_engine
+from siteplanner.engines import UnhashedFile, get_engine
 from siteplanner.engines.hexagons import sum_hexagons
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers import Layers
@@ -42,6 +43,8 @@ class Plan:
         `tables.CONSERVATION`: people in and out, by layer and county.
     seconds, peak_mb
         Wall time of each step and the process's peak memory after it, in order of the method.
+    unhashed
+        Files that the engine alone could read, hence without a checksum, by name.
     """
 
     scenario: Scenario
@@ -63,6 +66,7 @@ class Plan:
     conservation: pd.DataFrame
     seconds: dict[str, float]
     peak_mb: dict[str, float]
+    unhashed: dict[str, UnhashedFile] = field(default_factory=dict)
 
 
 def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> Plan:
@@ -79,13 +83,13 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         When the engine that the scenario names is missing.
     """
     clock = Stopwatch(watcher)
-    engine = get_engine(scenario.engine)
-    clock.step("grid")
-    grid = make_grid(layers.counties, scenario.grid)
-    clock.step("people")
-    people = sum_people(engine, layers, grid)
-    clock.step("footfall")
-    footfall = sum_footfall(engine, layers, grid)
+    with closing(get_engine(scenario.engine)) as engine:
+        clock.step("grid")
+        grid = make_grid(layers.counties, scenario.grid)
+        clock.step("people")
+        people = sum_people(engine, layers, grid)
+        clock.step("footfall")
+        footfall = sum_footfall(engine, layers, grid, clock.report)
     clock.step("hexagons")
     hexagons = sum_hexagons(layers, grid, people, footfall.cells, scenario.grid.h3_resolution)
     clock.step("demand")
@@ -128,7 +132,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
         relocation, formats, ledger, clusters, hexagons.cells,
         conservation({**people.accounts, "footfall": footfall.account, **hexagons.accounts}),
-        clock.seconds, clock.peak_mb,
+        clock.seconds, clock.peak_mb, footfall.unhashed,
     )  # fmt: skip
 
 

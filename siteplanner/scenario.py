@@ -3,7 +3,9 @@
 ``D§n`` cites section n of the project's domain notes (`docs/domain.md`); "no source" marks a planning default.
 """
 
+import re
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
@@ -90,15 +92,47 @@ class PopulationInput(Section):
 
 
 class FootfallInput(Section):
-    """Foot traffic of one of four kinds."""
+    """Foot traffic of one of five kinds."""
 
     path: str = Field(min_length=1, description="file, or a folder of Parquet files for pings")
     tiles: tuple[str, ...] = Field(
         default=(), description="further tiles of a raster; path may also be a list of all of them"
     )
-    kind: Literal["points", "pings", "h3", "raster"] = Field(description="what a row or pixel is")
+    kind: Literal["points", "pings", "cells", "h3", "raster"] = Field(description="what a row or pixel is")
     datum: Datum = Field(description="datum of its coordinates")
     columns: dict[str, str] = Field(default_factory=dict, description="canonical name = name in the file")
+    time_zone: str | None = Field(
+        default=None,
+        description="IANA zone of times without an offset, on whose clock all are counted; times with one: Asia/Shanghai when absent",
+    )
+    time_unit: Literal["s", "ms", "us", "ns"] | None = Field(
+        default=None, description="unit of times given as whole numbers since 1970 UTC"
+    )
+    distinct_devices: bool = Field(
+        default=False, description="count a device once per cell and hour, however often it is seen; pings only"
+    )
+    suppress: bool = Field(
+        default=False, description="figures that rest on fewer people than suppress_below are missing (D§12.6)"
+    )
+    suppress_below: int = Field(
+        default=10,
+        ge=2,
+        le=10_000,
+        description="k: distinct devices behind a figure, or without devices people per hour (D§12.6: 10, 15-20 for tenders)",
+    )
+
+    @model_validator(mode="after")
+    def _zone_and_devices_make_sense(self) -> "FootfallInput":
+        if self.time_zone is not None:
+            try:
+                ZoneInfo(self.time_zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                msg = "time_zone must be the name of an IANA time zone, e.g. Asia/Shanghai"
+                raise ValueError(msg) from None
+        if self.distinct_devices and self.kind != "pings":
+            msg = "distinct_devices goes with kind pings only"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -654,12 +688,52 @@ class ClusterSettings(Section):
     )
 
 
+# What may not differ if two engines are to mean the same: `engines.spark` sets it, scenarios may not.
+SPARK_FIXED = {
+    # Times with a zone are instants whatever the zone of the cluster; times without one stay as they are.
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # `lon` and `LON` are two columns, and a file that is lost or broken is never passed over.
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+# Spark's own pattern of what it hides in its logs (spark.redaction.regex).
+_CREDENTIAL = re.compile(r"secret|password|token|access[.]?key", re.IGNORECASE)
+
+
 class EngineSettings(Section):
     """Where the counting runs."""
 
     kind: Literal["embedded", "spark"] = Field(
-        default="embedded", description="engine; spark is named for the extra to come"
+        default="embedded", description="engine; spark needs the extra siteplanner[spark] and Java 17"
     )
+    master: str | None = Field(
+        default=None,
+        pattern=r"^(local(\[(\*|[1-9][0-9]*)\])?|yarn|(spark|k8s)://\S+)$",
+        description="Spark's master; absent: what spark-submit or the cluster's own configuration says, else all cores here",
+    )
+    spark_conf: dict[str, str] = Field(
+        default_factory=dict,
+        description="options of the Spark session, as text; credentials are refused: scenarios are stored with results",
+    )
+
+    @model_validator(mode="after")
+    def _options_act(self) -> "EngineSettings":
+        for name in self.spark_conf:
+            if not name.startswith("spark."):
+                msg = f'"{name}" in spark_conf does not begin with "spark."'
+            elif name in SPARK_FIXED:
+                msg = f"{name} is fixed: both engines must mean the same"
+            elif name in {"spark.master", "spark.remote", "spark.app.name"}:
+                msg = f"{name} is no option of spark_conf; engine.master names the cluster"
+            elif _CREDENTIAL.search(name):
+                msg = f"{name} is a credential: give it to spark-submit or the cluster's configuration"
+            else:
+                continue
+            raise ValueError(msg)
+        return self
 
 
 class OutputSettings(Section):

@@ -4,16 +4,31 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-Watcher = Callable[[str], None]
+# Told the share that is done of a long piece of work, 0 to 1.
+Report = Callable[[float], None]
 
 # Linux counts the peak in KiB, macOS in bytes.
 _PEAK_UNIT_MB = 2**-20 if sys.platform == "darwin" else 2**-10
 
 
-def nobody(step: str) -> None:
+class Watcher(Protocol):
+    """Whoever looks on."""
+
+    def __call__(self, step: str, share: float | None = None) -> None:
+        """Hear that a step begins, or which share of it is done, 0 to 1."""
+        ...
+
+
+def nobody(step: str, share: float | None = None) -> None:
     """Watch nothing."""
-    del step
+    del step, share
+
+
+def unreported(share: float) -> None:
+    """Report to nobody."""
+    del share
 
 
 class Stopwatch:
@@ -22,7 +37,7 @@ class Stopwatch:
     Parameters
     ----------
     watcher
-        Called with the name of each step as it begins.
+        Called with the name of each step as it begins, and with the share done of a long one.
 
     Attributes
     ----------
@@ -43,6 +58,10 @@ class Stopwatch:
         self._name = name
         self._watcher(name)
         self._begun = time.perf_counter()
+
+    def report(self, share: float) -> None:
+        """Tell how much of the step at work is done, 0 to 1."""
+        self._watcher(self._name, share)
 
     def stop(self) -> None:
         """End the step at work, if any."""

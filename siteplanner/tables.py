@@ -200,8 +200,12 @@ TICKETS = Table("tickets", "ticket_id", "queue tickets", (
 
 FOOTFALL = Table("footfall", "", "people seen at a place and time", (
     *_lonlat(),
-    Column("time", "time", "", "local time", absent="counted as open hours of a weekday"),
+    Column("time", "time", "", "time, with an offset or of inputs.footfall.time_zone; pings must have one", absent="counted as open hours of a weekday"),
     Column("count", "float", "1", "people", 0, absent="1 a row"),
+    Column("device", "text", "", "pings: device, never exported", absent="people are not told apart"),
+    Column("weight", "float", "1", "pings: people that a row stands for", 0, absent="1 a row"),
+    Column("cell_id", "int", "", "cells: cell of this scenario's own cells.parquet, in place of lon and lat", 0, absent="lon and lat tell the place"),
+    Column("h3", "text", "", "h3: H3 cell, in place of lon and lat", absent="lon and lat tell the place"),
 ))  # fmt: skip
 
 INPUT_TABLES = (BRANCHES, COUNTIES, COMPETITORS, DEVELOPMENTS, TOWNSHIPS, SITES, TICKETS, FOOTFALL)
@@ -463,7 +467,7 @@ COUNTY_KPIS = Table("county_kpis", "county_id", "each county before and after th
 
 CONSERVATION = Table("conservation", "", "people in and people out, by layer and county", (
     Column("layer", "text", "", "layer"),
-    Column("county_id", "text", "", "county; 'outside' for what lies in none"),
+    Column("county_id", "text", "", "county; 'outside' for what lies in none, 'suppressed' for what is missing to protect people"),
     Column("count_in", "float", "1", "sum of the source", 0),
     Column("count_out", "float", "1", "sum of the cells", 0),
     Column("count_exact", "float", "1", "people of the source inside the county's border, pixels split by area", 0, absent="no comparison with the raster"),

@@ -128,7 +128,8 @@ year = 2020
 OPTIONAL = {
     "earlier": '[inputs.population]\nearlier = "earlier.tif"\nearlier_year = 2010\n',
     "aged": '[inputs.population]\naged_60 = "aged.tif"\n',
-    "footfall": '[inputs.footfall]\npath = "footfall.csv"\nkind = "points"\ndatum = "wgs84"\n',
+    "footfall": '[inputs.footfall]\npath = "footfall.csv"\nkind = "points"\ndatum = "wgs84"\n'
+    'time_zone = "Asia/Shanghai"\n',
     "competitors": '[inputs.competitors]\npath = "competitors.csv"\ndatum = "wgs84"\n',
     "developments": '[inputs.developments]\npath = "developments.csv"\ndatum = "wgs84"\n',
     "tickets": '[inputs.tickets]\npath = "tickets.csv"\n',

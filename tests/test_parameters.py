@@ -30,6 +30,8 @@ EXEMPT = {
     "output.language": WORDS,
     "output.synthetic": WORDS,
     "engine.kind": "the engines give the same sums",
+    "engine.master": "the engines give the same sums; see tests/engines/test_spark_sessions.py",
+    "engine.spark_conf": "the engines give the same sums; see tests/engines/test_spark_sessions.py",
     "relocation.time_limit_s": "only the clock of a run that is too slow",
     "relocation.seed": "another seed may find the same plan",
     "formats.catalogue": FILES,

@@ -1,6 +1,6 @@
 """Big layers in, cell-sized tables out: one Protocol, engines chosen by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import geopandas as gpd
@@ -10,6 +10,7 @@ from siteplanner.errors import EngineError
 from siteplanner.layers import FootfallSource, RasterSource
 from siteplanner.model.grid import Grid
 from siteplanner.scenario import EngineSettings
+from siteplanner.stopwatch import Report, unreported
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,20 @@ class PeopleSum:
     account: pd.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class UnhashedFile:
+    """What is known of a file whose content was not hashed.
+
+    Parameters
+    ----------
+    modified
+        ISO 8601, Universal Time.
+    """
+
+    size_bytes: int
+    modified: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FootfallSum:
     """Foot traffic summed to cells.
@@ -41,10 +56,13 @@ class FootfallSum:
         hour of the band.
     account
         Index ``region`` and ``outside``; columns ``count_in`` and ``count_out``.
+    unhashed
+        Files that the engine alone could read, by name.
     """
 
     cells: pd.DataFrame
     account: pd.DataFrame
+    unhashed: dict[str, UnhashedFile] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -54,21 +72,35 @@ class Engine(Protocol):
         """Sum persons per pixel to cells, as `Grid.pixel_method` says; people are never resampled."""
         ...
 
-    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
-        """Sum foot traffic to cells by day type and hour band."""
+    def sum_points(self, source: FootfallSource, grid: Grid, report: Report = unreported) -> FootfallSum:
+        """Sum foot traffic to cells by day type and hour band; tell from time to time how much is done."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the engine holds: sessions, processes, memory."""
         ...
 
 
 def get_engine(settings: EngineSettings) -> Engine:
-    """Return the engine that the scenario names; EngineError when this version does not have it.
+    """Return the engine that the scenario names; close it when the counting is done.
 
     There is no silent fall-back to another engine.
+
+    Raises
+    ------
+    EngineError
+        When what the engine needs is not installed.
     """
     if settings.kind == "embedded":
         from siteplanner.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine()
-    raise EngineError(
-        f"engine {settings.kind!r} (extra siteplanner[spark]) is not part of this version; "
-        "set engine.kind to 'embedded'"
-    )
+    try:
+        from siteplanner.engines.spark import SparkEngine
+    except ModuleNotFoundError as error:
+        if error.name not in {"pyspark", "py4j"}:
+            raise
+        raise EngineError(
+            "engine 'spark' needs the extra siteplanner[spark]: pip install 'siteplanner[spark]'"
+        ) from None
+    return SparkEngine(settings)

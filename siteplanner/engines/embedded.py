@@ -7,16 +7,21 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines import FootfallSum, PeopleSum
+from siteplanner.engines.footfall import OUTSIDE, Totals, finish, footfall_sum
+from siteplanner.engines.ping_reader import count_pings
 from siteplanner.engines.raster_jobs import RasterJob, RasterSum, merge, sum_window
 from siteplanner.engines.raster_plans import plan_people, plan_region
-from siteplanner.layers.footfall import BAND_STARTS_H, WEEKDAY_DAY, is_weekend, read_sightings
+from siteplanner.engines.sightings import count_sightings
+from siteplanner.engines.tallies import Partial
+from siteplanner.layers.clock import WEEKDAY_DAY
 from siteplanner.layers.records import FootfallSource, RasterSource
 from siteplanner.layers.threads import count_threads, in_order
-from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.grid import Grid, Lattice
+from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
 
-OUTSIDE = "outside"
-REGION = "region"
+# Sums of rows by key and, where figures rest on distinct devices, these.
+Counted = tuple[Partial, Partial | None]
 
 
 class EmbeddedEngine:
@@ -46,7 +51,7 @@ class EmbeddedEngine:
         ordered = counties.sort_index()
         return people_sum(self._run(plan_people(source, grid, ordered)), ordered.index)
 
-    def sum_points(self, source: FootfallSource, grid: Grid) -> FootfallSum:
+    def sum_points(self, source: FootfallSource, grid: Grid, report: Report = unreported) -> FootfallSum:
         """Sum foot traffic to cells by day type and hour band: mean people per hour of the band.
 
         The total of a band is divided by its hours and by the distinct dates of its day type in the file. A
@@ -54,23 +59,14 @@ class EmbeddedEngine:
         """
         if source.kind == "raster":
             return self._sum_footfall_raster(source, grid)
-        n_bands = len(FOOTFALL_BANDS)
-        totals = np.zeros(len(grid.cells) * n_bands)
-        days: set[int] = set()
-        inside_in = outside_in = 0.0
-        for rows in read_sightings(source):
-            cell = cell_ids(grid, rows.lon, rows.lat)
-            inside = cell >= 0
-            place = np.searchsorted(grid.cells.index.to_numpy(), cell[inside])
-            key = place * n_bands + rows.band[inside]
-            totals += np.bincount(key, weights=rows.count[inside], minlength=len(totals))
-            days.update(np.unique(rows.day).tolist())
-            inside_in += float(rows.count[inside].sum())
-            outside_in += float(rows.count[~inside].sum())
-        table = totals.reshape(-1, n_bands)
-        account = _footfall_account(inside_in, outside_in, float(table.sum()))
-        return FootfallSum(_per_hour(table, days, grid), account)
+        if source.kind == "pings":
+            sums, devices = self._count(source, grid.lattice, report)
+        else:
+            sums, devices = count_sightings(source, grid.lattice), None
+        return footfall_sum(sums, grid, suppress_below=source.suppress_below, devices=devices)
 
+    def close(self) -> None:
+        """Hold nothing, hence give nothing back."""
 
     def _sum_footfall_raster(self, source: FootfallSource, grid: Grid) -> FootfallSum:
         total = self._run(plan_region(source.raster or _alone(source.path), grid))
@@ -78,14 +74,19 @@ class EmbeddedEngine:
         table = np.zeros((len(grid.cells), len(FOOTFALL_BANDS)))
         table[place, WEEKDAY_DAY] = total.people
         outside, inside = total.count_in
-        account = _footfall_account(inside, outside, float(table.sum()))
-        return FootfallSum(_per_hour(table, set(), grid), account)
+        totals = Totals(table, np.empty(0, dtype=np.int64), inside, outside)
+        return finish(totals, grid, suppress_below=source.suppress_below)
 
     def _run(self, job: RasterJob) -> RasterSum:
+        """Sum all windows of a raster; where they are summed does not show in the answer."""
         sums = in_order(
             lambda reader, window: sum_window(job, window, reader), job.paths, job.windows, self.threads
         )
         return merge(job, sums)
+
+    def _count(self, source: FootfallSource, lattice: Lattice, report: Report) -> Counted:
+        """Count all rows of pings; where they are counted does not show in the answer."""
+        return count_pings(source, lattice, report)
 
 
 def _alone(path: str) -> RasterSource:
@@ -114,18 +115,3 @@ def people_sum(total: RasterSum, counties: pd.Index) -> PeopleSum:
         index=pd.Index([*counties, OUTSIDE], name="county_id"),
     )
     return PeopleSum(parts, account)
-
-
-def _per_hour(table: np.ndarray, days: set[int], grid: Grid) -> pd.DataFrame:
-    dated = np.array(sorted(day for day in days if day >= 0), dtype=np.int64)
-    weekend = int(is_weekend(dated).sum())
-    n_days = np.repeat([len(dated) - weekend, weekend], len(BAND_STARTS_H) - 1)
-    hours = np.tile(np.diff(BAND_STARTS_H), 2)
-    divisor = np.where(n_days > 0, n_days * hours, 1) if len(dated) else np.ones(len(hours))
-    busy = table.sum(axis=1) > 0.0
-    return pd.DataFrame(table[busy] / divisor, columns=list(FOOTFALL_BANDS), index=grid.cells.index[busy])
-
-
-def _footfall_account(inside: float, outside: float, out: float) -> pd.DataFrame:
-    columns = {"count_in": [inside, outside], "count_out": [out, 0.0]}
-    return pd.DataFrame(columns, index=pd.Index([REGION, OUTSIDE]))

@@ -85,7 +85,7 @@ def sum_hexagons(
     columns.setdefault("aged_60", np.zeros(len(hexagons.ids)))
     if len(footfall):
         columns |= _spread_footfall(footfall, grid.lattice, borders)
-        there = pd.DataFrame({"count_in": footfall.to_numpy().ravel()})
+        there = pd.DataFrame({"count_in": footfall.fillna(0.0).to_numpy().ravel()})
         sums = np.concatenate([columns[str(band)] for band in footfall.columns])
         accounts[PREFIX + "footfall"] = _account(there, sums)
     return HexagonSums(_table(hexagons, columns), accounts)
@@ -98,16 +98,16 @@ def _nothing() -> pd.DataFrame:
 
 def _account(given: pd.DataFrame, sums: np.ndarray) -> pd.DataFrame:
     """Return an account of one row; what went in is what the lattice took in."""
-    columns = {"count_in": [float(given["count_in"].sum())], "count_out": [float(sums.sum())]}
+    columns = {"count_in": [float(given["count_in"].sum())], "count_out": [float(np.nansum(sums))]}
     return pd.DataFrame(columns, index=pd.Index([REGION]))
 
 
 def _table(hexagons: Hexagons, columns: dict[str, np.ndarray]) -> pd.DataFrame:
     """Put the sums in a table: every cell that touches a county, and those beside it that got something."""
-    clean = {name: np.where(values > TRACE, values, 0.0) for name, values in columns.items()}
+    clean = {name: np.where(values <= TRACE, 0.0, values) for name, values in columns.items()}
     kept = hexagons.touching.copy()
     for values in clean.values():
-        kept |= values > 0.0
+        kept |= ~(values <= 0.0)
     index = pd.Index(names_of(hexagons.ids[kept]), name="h3", dtype=str)
     order = [column.name for column in tables.HEXAGONS.columns if column.name in clean]
     return pd.DataFrame({name: clean[name][kept] for name in order}, index=index)
@@ -144,7 +144,10 @@ def _along(lines: np.ndarray) -> np.ndarray:
 
 
 def _spread_footfall(footfall: pd.DataFrame, lattice: Lattice, borders: Borders) -> dict[str, np.ndarray]:
-    """Split the cells of the lattice by area; their rows go north."""
+    """Split the cells of the lattice by area; their rows go north.
+
+    What was withheld is not in the figures; a cell of which nothing else is known stays withheld.
+    """
     x_m, y_m = to_plane(lattice, borders.points[:, 0], borders.points[:, 1])
     corners = (x_m - lattice.x0_m) / lattice.cell_m, (y_m - lattice.y0_m) / lattice.cell_m
     edges = join_corners(corners, borders.ring, borders, mirrored=False)
@@ -154,8 +157,16 @@ def _spread_footfall(footfall: pd.DataFrame, lattice: Lattice, borders: Borders)
     owner = edges.owner[here]
     spread = {}
     for band in footfall.columns:
-        cells = np.zeros(lattice.n_rows * lattice.n_cols)
-        cells[footfall.index.to_numpy()] = footfall[band].to_numpy()
-        added = walk_window(route, here, window, cells.reshape(lattice.n_rows, lattice.n_cols), "area")
-        spread[str(band)] = np.bincount(owner, weights=added, minlength=borders.n_areas)
+        known, hidden = np.zeros((2, lattice.n_rows * lattice.n_cols))
+        known[footfall.index.to_numpy()] = footfall[band].fillna(0.0).to_numpy()
+        hidden[footfall.index.to_numpy()] = footfall[band].isna().to_numpy()
+        sums, withheld = (
+            np.bincount(
+                owner,
+                weights=walk_window(route, here, window, cells.reshape(lattice.n_rows, -1), "area"),
+                minlength=borders.n_areas,
+            )
+            for cells in (known, hidden)
+        )
+        spread[str(band)] = np.where((sums <= TRACE) & (withheld > TRACE), np.nan, sums)
     return spread

@@ -11,6 +11,7 @@ from siteplanner.errors import Fault, InputError
 from siteplanner.layers import Layers, RasterSource
 from siteplanner.layers.rasters import nobody
 from siteplanner.model.grid import Grid
+from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
 
 _KEY = ["cell_id", "county_id"]
@@ -80,10 +81,10 @@ def _nobody_faults(source: RasterSource | None, account: pd.DataFrame) -> list[F
     return [nobody(source.names[0])] if source is not None and empty else []
 
 
-def sum_footfall(engine: Engine, layers: Layers, grid: Grid) -> FootfallSum:
+def sum_footfall(engine: Engine, layers: Layers, grid: Grid, report: Report = unreported) -> FootfallSum:
     """Sum foot traffic by band; without a footfall layer the answer is empty."""
     if layers.footfall is not None:
-        footfall = engine.sum_points(layers.footfall, grid)
+        footfall = engine.sum_points(layers.footfall, grid, report)
         faults = _nobody_faults(layers.footfall.raster, footfall.account)
         if faults:
             raise InputError(faults)

@@ -13,6 +13,9 @@ RASTER_SUFFIXES = (".tif", ".tiff")
 # before the colon is a Windows drive.
 _VIRTUAL = re.compile(r"^\s*(/vsi|\\vsi|[A-Za-z][\w+.-]+:)")
 
+# File systems that clusters read: Hadoop's own, of cloud stores, and what all machines mount alike.
+_REMOTE = re.compile(r"^(hdfs|viewfs|s3a|abfss?|gs|oss|cosn|obs|file)://")
+
 HASH_CHUNK_BYTES = 1 << 20
 
 
@@ -38,6 +41,11 @@ def find_file(name: str, folder: Path, suffixes: tuple[str, ...]) -> Path | Faul
     if place.stat().st_size == 0:
         return Fault(name, "", "", "an empty file (0 bytes)", "a file with content")
     return place
+
+
+def is_uri(name: str) -> bool:
+    """Whether a name is one that only a cluster can follow."""
+    return _REMOTE.match(name) is not None
 
 
 def find_place(name: str, folder: Path) -> Path | Fault:

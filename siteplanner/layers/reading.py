@@ -92,7 +92,7 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
             (inputs.population.aged_60, inputs.population.year),
         )
     )
-    footfall = _read_footfall(inputs, bounds, findings)
+    footfall = _read_footfall(scenario, bounds, findings)
     roads = read_roads(inputs.roads, findings)
     catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
@@ -209,10 +209,11 @@ def _read_catalogue(settings: FormatSettings, findings: Findings) -> Catalogue |
         return None
 
 
-def _read_footfall(inputs: Inputs, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:
-    if inputs.footfall is None:
+def _read_footfall(scenario: Scenario, bounds: Bounds | None, findings: Findings) -> FootfallSource | None:
+    if scenario.inputs.footfall is None:
         return None
-    checked = check_footfall(inputs.footfall, findings.folder, bounds)
+    remote = scenario.engine.kind == "spark"
+    checked = check_footfall(scenario.inputs.footfall, findings.folder, bounds, remote=remote)
     findings.counted += checked.faults
     findings.notes += checked.notes
     for name, path in checked.files.items():

@@ -7,6 +7,7 @@ import pandas as pd
 
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.roads import RoadNetwork
+from siteplanner.scenario import Datum
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,27 @@ class FootfallSource:
     ----------
     columns
         Canonical names to the names in the file.
+    time_zone
+        IANA zone: that of times without an offset, and that on whose clock all are counted; None when the
+        scenario names none.
+    time_unit
+        Unit of whole numbers since 1970 that stand for times: ``s``, ``ms``, ``us`` or ``ns``.
+    distinct_devices
+        Whether a device counts once per cell and hour.
+    suppress_below
+        Figures that rest on fewer people are missing; None when all are shown.
     raster
         The files of the kind raster; the one at `path` when absent.
     """
 
     path: str
     kind: str
-    datum: str
+    datum: Datum
     columns: dict[str, str]
+    time_zone: str | None = None
+    time_unit: str | None = None
+    distinct_devices: bool = False
+    suppress_below: int | None = None
     raster: RasterSource | None = None
 
 

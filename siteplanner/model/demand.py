@@ -19,6 +19,10 @@ GROWTH_RADIUS_M = 1_000.0
 GROWTH_PRIOR_PEOPLE = 10.0
 # A development's homes lie within this distance of its point; no source.
 DEVELOPMENT_RADIUS_M = 500.0
+# Unknown footfall is read off the 3 x 3 cells around at first; no source.
+UNKNOWN_WINDOW_CELLS = 3.0
+# A share of known cells below this is the rounding of a sum of nothing.
+KNOWN_SHARE_MIN = 1e-9
 CNY_PER_WAN = 10_000.0
 DAYS_PER_YEAR = 365.25
 
@@ -71,7 +75,9 @@ def estimate_demand(
     parts
         `tables.PARTS`: people by cell and county.
     footfall
-        `tables.FOOTFALL_BANDS` by cell; empty without a footfall layer (then all weight is on home).
+        `tables.FOOTFALL_BANDS` by cell; empty without a footfall layer (then all weight is on home). A cell
+        that is not there had no traffic; a missing value is unknown, not nothing: the mean of the known cells
+        around stands for it.
     developments
         `tables.DEVELOPMENTS`. A raster already holds those who lived in a development in its year: only the
         increase of the modelled occupancy from then to the plan year is added (D§3.4).
@@ -82,11 +88,10 @@ def estimate_demand(
     """
     people = _people_by_cell(grid, parts, epochs)
     present = footfall.reindex(grid.cells.index, fill_value=0.0)
+    side_m = settings[0].footfall_spread_m
     cells = people.assign(
-        work=_spread_sightings(grid, _band(present, "footfall_weekday_day"), settings[0].footfall_spread_m),
-        leisure=_spread_sightings(
-            grid, _band(present, "footfall_weekend_day"), settings[0].footfall_spread_m
-        ),
+        work=_spread_sightings(grid, _band(grid, present, "footfall_weekday_day"), side_m),
+        leisure=_spread_sightings(grid, _band(grid, present, "footfall_weekend_day"), side_m),
         **_developments_by_cell(grid, developments, epochs, settings[0]),
     )
     cells = _settle(grid, cells.assign(**_growth(grid, cells, epochs)), settings[1])
@@ -129,10 +134,30 @@ def _people_by_cell(grid: Grid, parts: pd.DataFrame, epochs: Epochs) -> pd.DataF
     return people
 
 
-def _band(present: pd.DataFrame, name: str) -> np.ndarray:
+def _band(grid: Grid, present: pd.DataFrame, name: str) -> np.ndarray:
     if name not in present:
         return np.zeros(len(present))
-    return present[name].fillna(0.0).to_numpy(dtype=float)
+    return _fill_unknown(grid, present[name].to_numpy(dtype=float))
+
+
+def _fill_unknown(grid: Grid, present: np.ndarray) -> np.ndarray:
+    """Put the mean of the known cells around in the place of unknown ones; 0 when no cell at all is known.
+
+    The square around a cell grows to twice its side until it holds a known cell. Known are also the cells
+    without any traffic, so that an unknown cell in empty country is given little.
+    """
+    known = ~np.isnan(present)
+    filled = np.where(known, present, 0.0)
+    unknown = ~known
+    side_m = UNKNOWN_WINDOW_CELLS * grid.lattice.cell_m
+    while unknown.any() and known.any():
+        share = focal_mean(grid, known.astype(float), side_m)
+        found = unknown & (share > KNOWN_SHARE_MIN)
+        total = focal_mean(grid, np.where(known, present, 0.0), side_m)
+        filled[found] = total[found] / share[found]
+        unknown &= ~found
+        side_m *= 2.0
+    return filled
 
 
 def _spread_sightings(grid: Grid, present: np.ndarray, side_m: float) -> np.ndarray:

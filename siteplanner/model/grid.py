@@ -142,18 +142,22 @@ def cell_ids(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 
     A point on the edge of two cells belongs to the northern or eastern one.
     """
-    lattice = grid.lattice
-    x_m, y_m = to_plane(lattice, np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
-    col = np.floor((x_m - lattice.x0_m) / lattice.cell_m)
-    row = np.floor((y_m - lattice.y0_m) / lattice.cell_m)
-    # Comparisons with NaN are false: a point without coordinates is in no cell.
-    on_lattice = (col >= 0) & (col < lattice.n_cols) & (row >= 0) & (row < lattice.n_rows)
-    wanted = np.where(on_lattice, row * lattice.n_cols + col, -1.0).astype(np.int64)
+    wanted = lattice_ids(grid.lattice, lon, lat)
     known = grid.cells.index.to_numpy()
     if known.size == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
     found = known[np.searchsorted(known, wanted).clip(max=known.size - 1)] == wanted
     return np.where(found, wanted, -1)
+
+
+def lattice_ids(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Return the lattice cell of each point, int64, whether of the region or not; -1 off the lattice."""
+    x_m, y_m = to_plane(lattice, np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
+    col = np.floor((x_m - lattice.x0_m) / lattice.cell_m)
+    row = np.floor((y_m - lattice.y0_m) / lattice.cell_m)
+    # Comparisons with NaN are false: a point without coordinates is in no cell.
+    on_lattice = (col >= 0) & (col < lattice.n_cols) & (row >= 0) & (row < lattice.n_rows)
+    return np.where(on_lattice, row * lattice.n_cols + col, -1.0).astype(np.int64)
 
 
 def nearest_cells(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:

@@ -94,7 +94,8 @@ def cell_rows(plan: Plan) -> pd.DataFrame:
     joined = cells.join(
         [
             plan.demand.cells,
-            plan.footfall.reindex(cells.index).fillna(0.0),
+            # A cell without traffic holds 0; what was suppressed stays missing.
+            plan.footfall.reindex(cells.index, fill_value=0.0),
             access,
             market,
             plan.zones.cells.assign(zone_class=zone_class),
@@ -197,6 +198,10 @@ def write_manifest(
         "language": language,
         "synthetic": plan.scenario.output.synthetic,
         "inputs": dict(sorted(plan.layers.files.items())),
+        "inputs_not_hashed": {
+            name: {"bytes": file.size_bytes, "modified": file.modified}
+            for name, file in sorted(plan.unhashed.items())
+        },
         "seed": plan.scenario.relocation.seed,
         "engine": plan.scenario.engine.kind,
         "solver": {

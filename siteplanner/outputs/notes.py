@@ -12,7 +12,19 @@ CENSUS_TOLERANCE = 0.005
 
 def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], str]]:
     """Return every note of the run beside its sentence, in the order of the notes."""
-    return [(note, note_text(note, language)) for note in (*plan.layers.notes, *_census_notes(plan))]
+    notes = (*plan.layers.notes, *_suppression_notes(plan), *_census_notes(plan))
+    return [(note, note_text(note, language)) for note in notes]
+
+
+def _suppression_notes(plan: Plan) -> list[tuple[str, ...]]:
+    """Tell how many figures of footfall are missing to protect people, and how many were counted there."""
+    hidden = int(plan.footfall.isna().to_numpy().sum())
+    if not hidden or plan.scenario.inputs.footfall is None:
+        return []
+    rows = plan.conservation
+    people = rows[(rows["layer"] == "footfall") & (rows["county_id"] == "suppressed")]["count_in"].sum()
+    fewest = plan.scenario.inputs.footfall.suppress_below
+    return [("footfall_suppressed", f"{hidden:,}", str(fewest), f"{people:,.0f}")]
 
 
 def _census_notes(plan: Plan) -> list[tuple[str, ...]]:

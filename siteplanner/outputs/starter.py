@@ -8,6 +8,7 @@ from pathlib import Path
 from siteplanner import tables
 from siteplanner.errors import Fault, InputError, OutputError
 from siteplanner.labels import label
+from siteplanner.layers.typed import LOCAL_ZONE
 from siteplanner.outputs.dictionary import data_dictionary
 from siteplanner.outputs.parameters import Parameter, parameter_word, parameters
 from siteplanner.scenario import Language
@@ -63,7 +64,7 @@ def _scenario(folder: str, language: Language) -> str:
         lines += [
             f"# {line}" if line else "" for line in _input(table.name, {"path": f"{table.name}.csv", **datum})
         ]
-    footfall = {"path": "footfall.parquet", "kind": "points", "datum": "wgs84"}
+    footfall = {"path": "footfall.parquet", "kind": "points", "datum": "wgs84", "time_zone": LOCAL_ZONE}
     lines += [f"# {line}" if line else "" for line in _input("footfall", footfall)]
     lines += [f"# {label('starter.parameters', language)}"]
     return "\n".join([*lines, *_parameters(language), ""])

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 import shapely
 
+from siteplanner.engines import get_engine
 from siteplanner.engines.embedded import EmbeddedEngine
+from siteplanner.errors import EngineError
 from siteplanner.layers.gdal import rasterio
 from siteplanner.layers.records import RasterSource
 from siteplanner.model.grid import make_grid
-from siteplanner.scenario import GridSettings
+from siteplanner.scenario import EngineSettings, GridSettings
 
 
 def make_counties(*shapes):
@@ -63,3 +65,15 @@ def _write_raster():
 @pytest.fixture(name="make_counties", scope="session")
 def _make_counties():
     return make_counties
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """One Spark engine for all tests of this process: its session takes seconds to begin."""
+    pytest.importorskip("pyspark", reason="the extra siteplanner[spark] is not installed")
+    try:
+        engine = get_engine(EngineSettings(kind="spark", master="local[2]"))
+    except EngineError as error:
+        pytest.skip(str(error))
+    yield engine
+    engine.close()

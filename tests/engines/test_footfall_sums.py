@@ -1,21 +1,28 @@
 """Foot traffic to cells: bands, days, zones, borders."""
 
+import time
+from dataclasses import replace
+
 import h3
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from siteplanner.errors import InputError
 from siteplanner.layers.datum import from_wgs84
 from siteplanner.layers.records import FootfallSource
-from siteplanner.model.grid import cell_ids, edge_lines
+from siteplanner.model.grid import cell_ids, edge_lines, make_grid
+from siteplanner.scenario import GridSettings
 from siteplanner.tables import FOOTFALL_BANDS
 
 LON, LAT = 112.05, 37.02
 
 
-def source(path, kind="points", datum="wgs84", **columns):
-    return FootfallSource(str(path), kind, datum, columns)
+def source(path, kind="points", datum="wgs84", zone="Asia/Shanghai", **columns):
+    return FootfallSource(str(path), kind, datum, columns, zone)
 
 
 def write(path, rows, header="lon,lat,time,count"):
@@ -90,7 +97,7 @@ def test_a_folder_of_pings_is_the_sum_of_its_files(tmp_path, engine, grid, monke
     frame[2000:].to_parquet(tmp_path / "pings" / "day" / "b.parquet")
     frame.sample(frac=1.0, random_state=1).to_parquet(tmp_path / "all.parquet")
     whole = engine.sum_points(source(tmp_path / "all.parquet", "pings"), grid)
-    monkeypatch.setattr("siteplanner.layers.footfall.BATCH_ROWS", 700)
+    monkeypatch.setattr("siteplanner.engines.ping_reader.BATCH_ROWS", 700)
     folder = engine.sum_points(source(tmp_path / "pings", "pings"), grid)
     balanced(folder)
     assert folder.account["count_in"].sum() == 5000.0
@@ -147,3 +154,226 @@ def test_bad_rows_are_refused_by_line(tmp_path, engine, grid, row, column):
     path = write(tmp_path / "f.csv", [f"{LON},{LAT},2024-03-04 09:00,1", row])
     with pytest.raises(InputError, match=rf"^f\.csv line 3, column {column}: found "):
         engine.sum_points(source(path), grid)
+
+
+def test_our_own_cells_are_counted_where_they_are(tmp_path, engine, make_counties):
+    triangle = shapely.Polygon([(112.0, 37.0), (112.1, 37.0), (112.1, 37.1)])
+    grid = make_grid(make_counties(triangle), GridSettings(cell_m=500.0))
+    inner = grid.cells.index[5]
+    outer = np.setdiff1d(np.arange(grid.lattice.n_rows * grid.lattice.n_cols), grid.cells.index)[:1]
+    ids = [inner, inner, *outer]
+    frame = pd.DataFrame({"cell_id": ids, "time": "2024-03-04T01:30:00Z", "count": [8.0, 4.0, 3.0]})
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    answer = engine.sum_points(source(tmp_path / "c.csv", "cells"), grid)
+    balanced(answer)
+    assert answer.cells.index.to_list() == [inner]
+    # 12 people over the 8 hours of one weekday's daytime.
+    assert answer.cells["footfall_weekday_day"].to_list() == [1.5]
+    assert answer.account["count_in"].sum() == 15.0
+    frame.assign(cell_id=[inner, inner, 10**9]).to_parquet(tmp_path / "c.parquet")
+    with pytest.raises(InputError, match=r'^c\.parquet row 3, column cell_id: found "1000000000"'):
+        engine.sum_points(source(tmp_path / "c.parquet", "cells"), grid)
+
+
+DAYS = pd.date_range("2024-03-04", periods=7).to_numpy()
+
+
+def pings(n, seed, n_devices=60):
+    """Return pings of few devices in a few cells, at few places, so that cells hold several devices."""
+    random = np.random.default_rng(seed)
+    hours = random.integers(0, 24, n).astype("timedelta64[h]")
+    return pd.DataFrame(
+        {
+            "lon": random.choice([112.01, 112.02, 112.07, 111.9], n),
+            "lat": random.choice([37.01, 37.03], n),
+            "time": (random.choice(DAYS, n) + hours).astype("datetime64[us]"),
+            "device": random.integers(0, n_devices, n),
+            "weight": random.choice([0.5, 1.0, 3.25], n),
+        }
+    )
+
+
+def by_hand(frame, grid, distinct):
+    """Count with pandas: mean people per hour, and the devices behind each figure."""
+    frame = frame.assign(
+        cell=cell_ids(grid, frame["lon"].to_numpy(), frame["lat"].to_numpy()),
+        hour=frame["time"].dt.floor("h"),
+    )
+    if distinct:
+        frame = frame.groupby(["cell", "hour", "device"], as_index=False)["weight"].max()
+    weekend = frame["hour"].dt.day_of_week >= 5
+    part = pd.cut(frame["hour"].dt.hour, [0, 6, 9, 17, 24], right=False, labels=False) + 4 * weekend
+    groups = frame.assign(band=[FOOTFALL_BANDS[k] for k in part]).groupby(["cell", "band"])
+    n_days = {False: 5, True: 2}
+    hours = {"night": 6, "morning": 3, "day": 8, "evening": 7}
+    people = groups["weight"].sum()
+    for_hours = [n_days["weekend" in band] * hours[band.rsplit("_", 1)[1]] for _, band in people.index]
+    return people / for_hours, groups["device"].nunique()
+
+
+def as_table(series):
+    return series[series.index.get_level_values("cell") >= 0].unstack("band", fill_value=0.0).sort_index()  # noqa: PD010 - of a series
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+@pytest.mark.parametrize("ids", ["text", "int32", "uint64", "category"])
+def test_devices_are_counted_exactly_and_few_are_hidden(tmp_path, engine, grid, distinct, ids, monkeypatch):
+    monkeypatch.setattr("siteplanner.engines.devices.PART_ROWS", 500)
+    frame = pings(6_000, 1)
+    named = frame["device"].map("device-{:03d}".format)
+    device = {"text": named, "category": named.astype("category")}.get(ids)
+    device = frame["device"].astype(ids) if device is None else device
+    (tmp_path / "p").mkdir()
+    frame.assign(device=device)[:2_500].to_parquet(tmp_path / "p" / "a.parquet", row_group_size=700)
+    frame.assign(device=device)[2_500:].to_parquet(tmp_path / "p" / "b.parquet")
+    base = source(tmp_path / "p", "pings")
+    shown = engine.sum_points(replace(base, distinct_devices=distinct), grid)
+    balanced(shown)
+    people, behind = by_hand(frame, grid, distinct)
+    expected = as_table(people).reindex(columns=list(FOOTFALL_BANDS), fill_value=0.0)
+    np.testing.assert_allclose(shown.cells.to_numpy(), expected.to_numpy(), rtol=1e-14)
+    assert shown.cells.index.to_list() == expected.index.to_list()
+    limit = int(behind.quantile(0.5))
+    hidden = engine.sum_points(replace(base, distinct_devices=distinct, suppress_below=limit), grid)
+    few = (as_table(behind).reindex(columns=list(FOOTFALL_BANDS), fill_value=0.0) < limit) & (expected > 0)
+    assert 0 < few.to_numpy().sum() < few.size
+    np.testing.assert_array_equal(hidden.cells.isna().to_numpy(), few.to_numpy())
+    known = ~few.to_numpy()
+    np.testing.assert_array_equal(hidden.cells.to_numpy()[known], shown.cells.to_numpy()[known])
+    assert hidden.account["count_in"].sum() == pytest.approx(shown.account["count_in"].sum(), rel=1e-14)
+    assert hidden.account.loc["region", "count_in"] == hidden.account.loc["region", "count_out"]
+    assert hidden.account.loc["suppressed", "count_in"] > 0.0
+    assert hidden.account.loc["suppressed", "count_out"] == 0.0
+
+
+def test_ten_devices_are_shown_and_nine_are_missing(tmp_path, engine, grid):
+    rows = [(112.01, 37.01, f"d{k}") for k in range(10)] + [(112.07, 37.01, f"d{k}") for k in range(9)] * 5
+    frame = pd.DataFrame(rows, columns=["lon", "lat", "device"])
+    frame.assign(time=pd.Timestamp("2024-03-04 10:00")).to_parquet(tmp_path / "p.parquet")
+    settings = replace(source(tmp_path / "p.parquet", "pings"), suppress_below=10)
+    answer = engine.sum_points(settings, grid)
+    # 10 sightings over 8 hours, and 45 sightings of 9 devices that nobody may see.
+    assert answer.cells["footfall_weekday_day"].sort_index().to_list() == [
+        1.25,
+        pytest.approx(np.nan, nan_ok=True),
+    ]
+    assert answer.account.loc["suppressed", "count_in"] == 45.0
+
+
+def test_without_devices_people_per_hour_must_reach_the_limit(tmp_path, engine, grid):
+    rows = [f"{LON},{LAT},2024-03-04 {hour:02d}:00:00,10" for hour in range(9, 17)]
+    rows += [f"112.07,{LAT},2024-03-04 09:00:00,79", f"112.07,{LAT},2024-03-04 22:00:00,700"]
+    path = write(tmp_path / "f.csv", rows)
+    answer = engine.sum_points(replace(source(path), suppress_below=10), grid)
+    # 80 over 8 hours are 10 an hour; 79 over 8 hours are fewer; the evening of 7 hours has 100 an hour.
+    assert answer.cells["footfall_weekday_day"].min() == 10.0
+    assert answer.cells["footfall_weekday_day"].isna().sum() == 1
+    assert answer.cells["footfall_weekday_evening"].to_list() in ([0.0, 100.0], [100.0, 0.0])
+    assert answer.account.loc["suppressed"].to_list() == [79.0, 0.0]
+
+
+def test_the_answer_has_the_same_bits_in_any_order_and_by_any_number_of_threads(
+    tmp_path, engine, grid, monkeypatch
+):
+    frame = pings(20_000, 3).assign(weight=np.random.default_rng(2).lognormal(0.0, 4.0, 20_000))
+    for settings in ({}, {"distinct_devices": True, "suppress_below": 5}):
+        answers = []
+        for threads, seed in ((1, None), (2, 1), (5, 2)):
+            monkeypatch.setattr("siteplanner.engines.ping_reader.n_threads", lambda n=threads: n)
+            rows = frame if seed is None else frame.sample(frac=1.0, random_state=seed)
+            rows.to_parquet(tmp_path / "p.parquet", row_group_size=3_000)
+            answers.append(
+                engine.sum_points(replace(source(tmp_path / "p.parquet", "pings"), **settings), grid)
+            )
+        for answer in answers[1:]:
+            pd.testing.assert_frame_equal(answers[0].cells, answer.cells, check_exact=True)
+            pd.testing.assert_frame_equal(answers[0].account, answer.account, check_exact=True)
+
+
+def test_the_first_bad_row_is_named_whatever_thread_meets_it(tmp_path, engine, grid, monkeypatch):
+    monkeypatch.setattr("siteplanner.engines.ping_reader.BATCH_ROWS", 500)
+    frame = pings(20_000, 4)
+    frame.loc[[7_123, 19_000], "lat"] = np.nan
+    frame.to_parquet(tmp_path / "p.parquet", row_group_size=4_000)
+    for _ in range(3):
+        with pytest.raises(InputError, match=r"^p\.parquet row 7124, column lat: found nothing"):
+            engine.sum_points(source(tmp_path / "p.parquet", "pings"), grid)
+
+
+def test_a_row_without_a_device_is_named_and_nothing_is_left_behind(tmp_path, engine, grid, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    frame = pings(3_000, 5).assign(device="a")
+    frame.loc[2_000, "device"] = None
+    frame.to_parquet(tmp_path / "p.parquet")
+    settings = replace(source(tmp_path / "p.parquet", "pings"), distinct_devices=True)
+    with pytest.raises(InputError, match=r"^p\.parquet row 2001, column device: found nothing"):
+        engine.sum_points(settings, grid)
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_an_interrupt_ends_the_count_soon_and_leaves_nothing(tmp_path, engine, grid, monkeypatch, distinct):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr("siteplanner.engines.ping_reader.BATCH_ROWS", 1_000)
+    monkeypatch.setattr("siteplanner.engines.threads.REPORT_EVERY_S", 0.01)
+    pings(300_000, 6).to_parquet(tmp_path / "p.parquet", row_group_size=100_000)
+
+    def interrupt(share):
+        if share > 0.0:
+            raise KeyboardInterrupt
+
+    settings = replace(source(tmp_path / "p.parquet", "pings"), distinct_devices=distinct)
+    begun = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        engine.sum_points(settings, grid, interrupt)
+    assert time.perf_counter() - begun < 2.0
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_progress_is_told_to_the_end(tmp_path, engine, grid, monkeypatch):
+    monkeypatch.setattr("siteplanner.engines.threads.REPORT_EVERY_S", 0.001)
+    pings(50_000, 6).to_parquet(tmp_path / "p.parquet", row_group_size=5_000)
+    for distinct in (False, True):
+        told = []
+        settings = replace(source(tmp_path / "p.parquet", "pings"), distinct_devices=distinct)
+        engine.sum_points(settings, grid, told.append)
+        assert told == sorted(told)
+        assert told[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_dictionary": True},
+        {"use_dictionary": False, "use_byte_stream_split": ["lon", "lat"], "compression": "zstd"},
+        {
+            "use_dictionary": False,
+            "column_encoding": {"time": "DELTA_BINARY_PACKED"},
+            "data_page_version": "2.0",
+        },
+        {"use_deprecated_int96_timestamps": True, "store_schema": False},
+    ],
+)
+def test_files_of_any_encoding_give_the_same_counts(tmp_path, engine, grid, options):
+    frame = pings(4_000, 7)[["lon", "lat", "time"]]
+    table = pa.Table.from_pandas(frame.assign(time=frame["time"].dt.tz_localize("UTC")), preserve_index=False)
+    pq.write_table(table, tmp_path / "usual.parquet")
+    pq.write_table(table, tmp_path / "other.parquet", **options)
+    usual, other = (
+        engine.sum_points(source(tmp_path / name, "pings", zone=None), grid)
+        for name in ("usual.parquet", "other.parquet")
+    )
+    pd.testing.assert_frame_equal(usual.cells, other.cells)
+
+
+def test_a_broken_page_is_an_error_that_names_the_file(tmp_path, engine, grid):
+    path = tmp_path / "p.parquet"
+    frame = pings(5_000, 8)
+    frame.to_parquet(path, write_page_checksum=True, compression=None)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"^p\.parquet: found a broken file"):
+        engine.sum_points(source(path, "pings"), grid)

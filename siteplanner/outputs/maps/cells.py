@@ -47,7 +47,7 @@ def pack_cells(plan: Plan) -> tuple[dict[str, object], dict[str, bytes]]:
     cells = plan.grid.cells
     lattice = plan.grid.lattice
     volumes = _volumes(plan)
-    scales = _scales(volumes)
+    scales = _scales(volumes, _least(plan))
     blocks = {"mask": _mask(cells, lattice)}
     described: list[dict[str, object]] = []
     for volume in volumes:
@@ -124,13 +124,22 @@ def _volumes(plan: Plan) -> list[_Volume]:
     ]
 
 
-def _scales(volumes: list[_Volume]) -> dict[str, _Scale]:
+def _least(plan: Plan) -> dict[str, float]:
+    """Return the least amount that is drawn; "less than" is also said of footfall that was suppressed."""
+    footfall = plan.scenario.inputs.footfall
+    if footfall is None or not footfall.suppress:
+        return LEAST
+    return {**LEAST, "footfall": max(LEAST["footfall"], float(footfall.suppress_below))}
+
+
+def _scales(volumes: list[_Volume], least: dict[str, float]) -> dict[str, _Scale]:
     """Share one scale among the layers that are compared with each other, such as the hours of footfall."""
     scales: dict[str, _Scale] = {}
     for name in dict.fromkeys(volume.scale for volume in volumes):
-        low = LEAST[name]
+        low = least[name]
         values = np.concatenate([volume.amount for volume in volumes if volume.scale == name])
-        high = max(float(values.max(initial=0.0)), 2.0 * low)
+        # What was suppressed is missing and drawn like nothing.
+        high = max(float(np.fmax.reduce(values, initial=0.0)), 2.0 * low)
         scales[name] = _Scale(low, high, class_breaks(values, low))
     return scales
 
