@@ -12,10 +12,10 @@ import numpy as np
 from numba import njit
 
 from siteplanner.engines.placing import Placing
-from siteplanner.engines.runs import Runs
+from siteplanner.engines.runs import Runs, runs_of_row
 from siteplanner.engines.shares import SNAP
 from siteplanner.engines.straight import SPILL_START, Spill, Target, add_up, make_room
-from siteplanner.layers.pixels import Coding, Report, Window, clean_pixels, note_largest
+from siteplanner.layers.pixels import Coding, Report, Window, add_rows
 from siteplanner.model.grid import Lattice
 
 # Pixels between control points to begin with.
@@ -162,14 +162,11 @@ def sum_slanted(
     spill = Spill(np.empty((SPILL_START, 3), dtype=np.int32), np.empty(SPILL_START), 0)
     for i in range(height):
         row = corner[0] + i
-        for k in range(runs.at[row], runs.at[row + 1]):
-            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
-            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
-            if first >= last:
-                continue
-            label = runs.label[k]
-            place = (first, last, row, corner[1])
-            target.nodata[label + 1] += clean_pixels(stored[i], people, place, coding, report)
+        found = runs_of_row(runs, row, (corner[1], width))
+        for k in range(len(found)):
+            first, last, label = found[k, 0], found[k, 1], found[k, 2]
+            part = (i, i + 1, first, last)
+            target.nodata[label + 1] += add_rows(stored, part, people, corner, (coding, report))
             total = add_up(people, first, last)
             target.count_in[label + 1] += total
             if label < 0 or total <= 0.0:
@@ -183,7 +180,6 @@ def sum_slanted(
                 spill = _split_run(people, where, (upper, lower, cut), target, spill)
             else:
                 spill = _place_run(people, where, (upper, lower), target, spill)
-        note_largest(people, row, corner[1], report)
     return spill
 
 
