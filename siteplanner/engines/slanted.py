@@ -200,7 +200,7 @@ def sum_slanted(
     along = (np.empty(control.x.shape[1]), np.empty(control.x.shape[1]))
     cut = np.empty((10, CORNERS_MAX))
     # The row of pixels whose corners the lines hold.
-    held = -1
+    held = -2
     spill = Spill(np.empty((SPILL_START, 3), dtype=np.int32), np.empty(SPILL_START), 0)
     for i in range(height):
         row = corner[0] + i
@@ -214,7 +214,9 @@ def sum_slanted(
             if label < 0 or total <= 0.0:
                 continue
             if held != row:
-                _interpolate(control, row, along, upper)
+                upper, lower = lower, upper
+                if held != row - 1:
+                    _interpolate(control, row, along, upper)
                 _interpolate(control, row + 1, along, lower)
                 held = row
             where = (first, last, corner[1] - control.cols.first, label)
@@ -252,19 +254,6 @@ def _interpolate(control: Control, row: int, along: tuple[np.ndarray, np.ndarray
 
 
 @njit(nogil=True, cache=True)
-def _put(target: Target, spill: Spill, n: int, place: tuple[int, int, int], count: float) -> int:
-    """Put people into the dense table or, as entry n, into the list; return the entries of the list."""
-    row, col, label = place
-    n_rows, n_cols = target.home.shape
-    if row >= 0 and row < n_rows and col >= 0 and col < n_cols and target.home[row, col] == label:
-        target.dense[row - target.corner[0], col - target.corner[1]] += count
-        return n
-    spill.place[n, 0], spill.place[n, 1], spill.place[n, 2] = row, col, label
-    spill.people[n] = count
-    return n + 1
-
-
-@njit(nogil=True, cache=True)
 def _place_run(
     people: np.ndarray,
     where: tuple[int, int, int, int],
@@ -274,16 +263,25 @@ def _place_run(
 ) -> Spill:
     """Give each pixel of a run to the cell of its middle."""
     first, last, offset, label = where
-    upper, lower = lines
     spill = make_room(spill, last - first)
-    n = spill.size
+    place, spilt, n = spill.place, spill.people, spill.size
+    home, dense, corner = target.home, target.dense, target.corner
+    n_rows, n_cols = home.shape
+    upper_x, upper_y, lower_x, lower_y = lines[0].x, lines[0].y, lines[1].x, lines[1].y
     for i in range(first, last):
-        if people[i] > 0.0:
-            j = i + offset
-            x = (upper.x[j] + upper.x[j + 1] + lower.x[j] + lower.x[j + 1]) / 4.0
-            y = (upper.y[j] + upper.y[j + 1] + lower.y[j] + lower.y[j + 1]) / 4.0
-            n = _put(target, spill, n, (int(np.floor(y)), int(np.floor(x)), label), people[i])
-    return Spill(spill.place, spill.people, n)
+        count = people[i]
+        if count <= 0.0:
+            continue
+        j = i + offset
+        col = int(np.floor((upper_x[j] + upper_x[j + 1] + lower_x[j] + lower_x[j + 1]) / 4.0))
+        row = int(np.floor((upper_y[j] + upper_y[j + 1] + lower_y[j] + lower_y[j + 1]) / 4.0))
+        if row >= 0 and row < n_rows and col >= 0 and col < n_cols and home[row, col] == label:
+            dense[row - corner[0], col - corner[1]] += count
+        else:
+            place[n, 0], place[n, 1], place[n, 2] = row, col, label
+            spilt[n] = count
+            n += 1
+    return Spill(place, spilt, n)
 
 
 @njit(nogil=True, cache=True)
@@ -296,74 +294,120 @@ def _split_run(
 ) -> Spill:
     """Share each pixel of a run among the cells that it touches, by area."""
     first, last, offset, label = where
-    upper, lower, cut = how
-    n = spill.size
+    spill = make_room(spill, last - first)
+    place, spilt, n = spill.place, spill.people, spill.size
+    home, dense, corner = target.home, target.dense, target.corner
+    n_rows, n_cols = home.shape
+    upper_x, upper_y, lower_x, lower_y = how[0].x, how[0].y, how[1].x, how[1].y
+    cut, areas = how[2], np.ones(1)
     for i in range(first, last):
         if people[i] <= 0.0:
             continue
         j = i + offset
-        x, y = cut[0], cut[1]
-        x[0], x[1], x[2], x[3] = upper.x[j], upper.x[j + 1], lower.x[j + 1], lower.x[j]
-        y[0], y[1], y[2], y[3] = upper.y[j], upper.y[j + 1], lower.y[j + 1], lower.y[j]
-        west, east = _cells_of(x)
-        south, north = _cells_of(y)
-        more = (east - west + 1) * (north - south + 1)
-        if n + more > spill.people.size:
-            spill = make_room(Spill(spill.place, spill.people, n), more)
-        if more == 1:
-            n = _put(target, spill, n, (south, west, label), people[i])
-        else:
+        x0, x1, x2, x3 = upper_x[j], upper_x[j + 1], lower_x[j + 1], lower_x[j]
+        y0, y1, y2, y3 = upper_y[j], upper_y[j + 1], lower_y[j + 1], lower_y[j]
+        west, east = _cells_of(x0, x1, x2, x3)
+        south, north = _cells_of(y0, y1, y2, y3)
+        n_pieces, height, unit = 1, north - south + 1, people[i]
+        if west < east or south < north:
+            n_pieces = (east - west + 1) * height
             # Near the origin no digits are lost.
-            x[:4] -= west
-            y[:4] -= south
-            whole = _area(x, y, 4)
-            n = _split(cut, (west, east, south, north), (label, people[i] / whole), target, spill, n)
-    return Spill(spill.place, spill.people, n)
+            cut[0, 0], cut[0, 1], cut[0, 2], cut[0, 3] = x0 - west, x1 - west, x2 - west, x3 - west
+            cut[1, 0], cut[1, 1], cut[1, 2], cut[1, 3] = y0 - south, y1 - south, y2 - south, y3 - south
+            if n_pieces > areas.size:
+                areas = np.empty(n_pieces)
+            unit = people[i] / _cut_up(cut, (east - west, north - south), areas)
+        if n + n_pieces > spilt.size:
+            spill = make_room(Spill(place, spilt, n), n_pieces)
+            place, spilt = spill.place, spill.people
+        for k in range(n_pieces):
+            count = areas[k] * unit if n_pieces > 1 else unit
+            if count <= 0.0:
+                continue
+            row, col = south + k % height, west + k // height
+            if row >= 0 and row < n_rows and col >= 0 and col < n_cols and home[row, col] == label:
+                dense[row - corner[0], col - corner[1]] += count
+            else:
+                place[n, 0], place[n, 1], place[n, 2] = row, col, label
+                spilt[n] = count
+                n += 1
+    return Spill(place, spilt, n)
 
 
 @njit(nogil=True, cache=True)
-def _cells_of(x: np.ndarray) -> tuple[int, int]:
+def _cells_of(a: float, b: float, c: float, d: float) -> tuple[int, int]:
     """Return the first and last cell along one axis that four corners reach."""
-    low, high = min(x[0], x[1], x[2], x[3]), max(x[0], x[1], x[2], x[3])
-    first = int(np.floor(low + SNAP))
-    return first, max(first, int(np.ceil(high - SNAP)) - 1)
+    first = int(np.floor(min(a, b, c, d) + SNAP))
+    return first, max(first, int(np.ceil(max(a, b, c, d) - SNAP)) - 1)
 
 
 @njit(nogil=True, cache=True)
-def _split(
-    cut: np.ndarray,
-    box: tuple[int, int, int, int],
-    what: tuple[int, float],
-    target: Target,
-    spill: Spill,
-    n: int,
-) -> int:
-    """Cut a pixel into columns and these into cells."""
-    west, east, south, north = box
-    label, density = what
-    rest, size = 0, 4
-    for col in range(west, east + 1):
-        # The corners are told from the first column and row of the box.
+def _cut_up(cut: np.ndarray, size: tuple[int, int], areas: np.ndarray) -> float:
+    """Cut a pixel into its cells, column by column from the south; return its whole area.
+
+    Parameters
+    ----------
+    cut
+        The corners from the first column and row in its first two rows; the others are room.
+    size
+        Last column and last row of cells.
+    areas
+        Area in each cell; written.
+    """
+    if size[0] + size[1] == 1:
+        whole = _area(cut[0], cut[1], 4)
+        areas[0] = min(_area_below(cut[0], cut[1]) if size[0] == 1 else _area_below(cut[1], cut[0]), whole)
+        areas[1] = whole - areas[0]
+        return whole
+    n, whole = 0, 0.0
+    rest, length = 0, 4
+    for col in range(size[0] + 1):
         # Rows of `cut`: 0-1 and 2-3 take turns as the rest of the pixel, 4-5 is the column, 6-9 its cells.
         other = 2 - rest
-        if col < east:
-            column, left = _cut(cut, (rest, rest + 1), (4, 5, other, other + 1), size, col - west + 1.0)
+        if col < size[0]:
+            column, left = _cut(cut, (rest, rest + 1), (4, 5, other, other + 1), length, col + 1.0)
         else:
-            cut[4, :size], cut[5, :size] = cut[rest, :size], cut[rest + 1, :size]
-            column, left = size, 0
-        for row in range(south, north + 1):
-            if row < north:
-                piece, above = _cut(cut, (5, 4), (7, 6, 9, 8), column, row - south + 1.0)
+            cut[4, :length], cut[5, :length] = cut[rest, :length], cut[rest + 1, :length]
+            column, left = length, 0
+        for row in range(size[1] + 1):
+            if row < size[1]:
+                piece, above = _cut(cut, (5, 4), (7, 6, 9, 8), column, row + 1.0)
             else:
                 cut[6, :column], cut[7, :column] = cut[4, :column], cut[5, :column]
                 piece, above = column, 0
-            area = _area(cut[6], cut[7], piece)
-            if area > 0.0:
-                n = _put(target, spill, n, (row, col, label), area * density)
+            areas[n] = _area(cut[6], cut[7], piece)
+            whole += areas[n]
+            n += 1
             cut[4, :above], cut[5, :above] = cut[8, :above], cut[9, :above]
             column = above
-        rest, size = other, left
-    return n
+        rest, length = other, left
+    return whole
+
+
+@njit(nogil=True, cache=True)
+def _area_below(u: np.ndarray, v: np.ndarray) -> float:
+    """Return the area of the part of a quadrilateral whose first coordinate is below 1."""
+    twice = 0.0
+    first_u = first_v = last_u = last_v = 0.0
+    none = True
+    for i in range(4):
+        k = (i + 1) % 4
+        for end in range(2):
+            # First the corner itself, then where the side to the next corner meets the line.
+            if end == 0:
+                if u[i] > 1.0:
+                    continue
+                at_u, at_v = u[i], v[i]
+            else:
+                if (u[i] < 1.0) == (u[k] < 1.0) or u[i] == 1.0 or u[k] == 1.0:
+                    continue
+                at_u, at_v = 1.0, v[i] + (v[k] - v[i]) * ((1.0 - u[i]) / (u[k] - u[i]))
+            if none:
+                first_u, first_v, none = at_u, at_v, False
+            else:
+                twice += (last_u - first_u) * (at_v - first_v) - (at_u - first_u) * (last_v - first_v)
+            last_u, last_v = at_u, at_v
+    return abs(twice) / 2.0
 
 
 @njit(nogil=True, cache=True)
