@@ -6,9 +6,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from sklearn.neighbors import BallTree
 
-from siteplanner.model.sphere import EARTH_RADIUS_KM
+from siteplanner.model.sphere import EARTH_RADIUS_KM, nearest_km, unit_vectors
 from siteplanner.scenario import RuleSettings
 
 # A point just over the drawn line belongs to the county: boundaries are generalised by about this much (no
@@ -86,12 +85,13 @@ def find_township(points: pd.DataFrame, townships: pd.DataFrame) -> np.ndarray:
         return np.full(len(points), "", dtype=object)
     found = np.full(len(points), "", dtype=object)
     seats_of = {str(county): seats for county, seats in townships.sort_index().groupby("county_id")}
-    where = np.radians(points[["lat", "lon"]].to_numpy(dtype=float))
+    where = unit_vectors(points["lon"].to_numpy(), points["lat"].to_numpy())
     for county, rows in points.groupby("county_id").indices.items():
         if str(county) in seats_of:
             seats = seats_of[str(county)]
-            tree = BallTree(np.radians(seats[["lat", "lon"]].to_numpy(dtype=float)), metric="haversine")
-            nearest = tree.query(where[rows], return_distance=False)[:, 0]
+            _, nearest = nearest_km(
+                where[rows], unit_vectors(seats["lon"].to_numpy(), seats["lat"].to_numpy())
+            )
             found[rows] = seats.index.to_numpy(dtype=object)[nearest]
     return found
 

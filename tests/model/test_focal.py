@@ -1,10 +1,22 @@
 import geopandas as gpd
+import numba
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from planted_city import small_grid
 
-from siteplanner.model.focal import focal_mean, make_disc, make_flat_disc, spread, sum_near, sum_within
+from siteplanner.model.focal import (
+    Disc,
+    focal_mean,
+    make_disc,
+    make_flat_disc,
+    spread,
+    sum_near,
+    sum_within,
+    take,
+)
 from siteplanner.model.grid import make_grid
 from siteplanner.model.sphere import great_circle_km
 from siteplanner.scenario import GridSettings
@@ -43,6 +55,80 @@ def test_a_sum_of_nothing_is_nothing():
     summed = sum_within(field, make_disc(grid.lattice, 1_600.0))
     assert (summed[:, 110:] == 0).all()
     assert (summed[:, :100] > 0).all()
+
+
+def sum_one_by_one(field, half_widths):
+    """Every cell of every disc, in plain Python."""
+    n_rows, n_cols = field.shape
+    reach = half_widths.shape[1] // 2
+    out = np.zeros(field.shape)
+    for row, col in np.ndindex(field.shape):
+        for d, width in enumerate(half_widths[row]):
+            other = row + d - reach
+            if width >= 0 and 0 <= other < n_rows:
+                out[row, col] += field[other, max(col - width, 0) : min(col + width + 1, n_cols)].sum()
+    return out
+
+
+@given(data=st.data())
+def test_whole_numbers_are_summed_exactly_over_any_discs(data):
+    n_rows, n_cols = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 12))
+    reach = data.draw(st.integers(0, 5))
+    seed = data.draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    # Rows without a disc, holes in it, discs wider than the lattice: a disc is any set of runs.
+    half_widths = rng.integers(-1, n_cols + 3, (n_rows, 2 * reach + 1)).astype(np.int32)
+    field = rng.integers(-(10**9), 10**9, (n_rows, n_cols)).astype(float)
+    assert (sum_within(field, Disc(half_widths)) == sum_one_by_one(field, half_widths)).all()
+
+
+def test_a_lattice_of_many_strips_and_blocks_has_no_seams():
+    # More than two strips of 128 rows, more than two blocks of 4,096 columns.
+    field = np.random.default_rng(3).integers(0, 1_000, (300, 9_000)).astype(float)
+    disc = Disc(np.tile(np.array([0, 2, 3, 2, 0], dtype=np.int32), (300, 1)))
+    expected = np.zeros(field.shape)
+    padded = np.pad(field, 3)
+    for d, width in zip(range(-2, 3), (0, 2, 3, 2, 0), strict=True):
+        for shift in range(-width, width + 1):
+            expected += padded[3 + d : 303 + d, 3 + shift : 9_003 + shift]
+    assert (sum_within(field, disc) == expected).all()
+
+
+def test_threads_change_no_bit():
+    field = np.random.default_rng(9).lognormal(0.0, 3.0, (700, 50))
+    grid = small_grid(700, 50)
+    disc = make_disc(grid.lattice, 3_000.0)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = sum_within(field, disc), focal_mean(grid, field.ravel(), 1_700.0)
+    finally:
+        numba.set_num_threads(before)
+    together = sum_within(field, disc), focal_mean(grid, field.ravel(), 1_700.0)
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_the_same_people_have_the_same_sum_wherever_the_lattice_begins():
+    town = np.random.default_rng(4).lognormal(size=(9, 9))
+    disc = Disc(np.tile(np.array([1, 3, 3, 3, 1], dtype=np.int32), (40, 1)))
+    here, there = np.zeros((40, 60)), np.zeros((40, 60))
+    here[5:14, 5:14], there[22:31, 37:46] = town, town
+    here[30:, 30:] = 1e9
+    assert (sum_within(here, disc)[5:14, 5:14] == sum_within(there, disc)[22:31, 37:46]).all()
+
+
+def test_a_multitude_far_away_does_not_hide_a_single_person():
+    field = np.zeros((3, 4_000))
+    field[1, 0], field[1, 3_990] = 1e14, 1.0
+    summed = sum_within(field, Disc(np.full((3, 3), 4, dtype=np.int32)))
+    assert (summed[:, 3_986:3_995] == 1.0).all()
+    assert summed.sum() == 3 * 5 * 1e14 + 27.0
+
+
+def test_values_go_to_the_lattice_and_back(grid, values):
+    field = spread(values, grid.cells, grid.lattice)
+    assert field.sum() == values.sum()
+    assert (take(field, grid) == values).all()
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,6 @@
+import warnings
+
+import numba
 import numpy as np
 import pytest
 from scipy.special import ndtri
@@ -41,6 +44,64 @@ def test_scores_equal_the_published_formula_on_a_random_lattice():
         w = (np.hypot(rows - rows[i], cols - cols[i]) <= 2.5).astype(float)
         expected = (w @ x - mean * w.sum()) / (s * np.sqrt((n * (w**2).sum() - w.sum() ** 2) / (n - 1)))
         assert z[rows[i], cols[i]] == pytest.approx(expected, abs=1e-9)
+
+
+def test_scores_equal_those_of_esda():
+    # A package of its own (extra siteplanner[bench]), with weights from the distances between centres.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        getisord = pytest.importorskip("esda.getisord")
+        weights = pytest.importorskip("libpysal.weights")
+    rng = np.random.default_rng(21)
+    values, populated = rng.lognormal(2.0, 2.0, (40, 33)), rng.random((40, 33)) < 0.7
+    rows, cols = np.nonzero(populated)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        near = weights.DistanceBand(np.column_stack([cols, rows]), threshold=4.0, binary=True)
+        expected = getisord.G_Local(values[populated], near, star=True, transform="B", permutations=0).Zs
+    np.testing.assert_allclose(
+        gi_star(values, populated, plane_disc(40, 4.0))[populated], expected, atol=1e-9
+    )
+
+
+def test_threads_change_no_bit():
+    rng = np.random.default_rng(6)
+    values, populated = rng.lognormal(size=(500, 40)), rng.random((500, 40)) < 0.5
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        alone = gi_star(values, populated, plane_disc(500, 6.0))
+    finally:
+        numba.set_num_threads(before)
+    assert (gi_star(values, populated, plane_disc(500, 6.0)) == alone).all()
+
+
+def test_what_stands_in_empty_cells_is_not_looked_at():
+    rng = np.random.default_rng(11)
+    values, populated = rng.lognormal(size=(30, 30)), rng.random((30, 30)) < 0.5
+    holes = np.where(populated, values, np.nan)
+    assert (
+        gi_star(holes, populated, plane_disc(30, 2.0)) == gi_star(values, populated, plane_disc(30, 2.0))
+    ).all()
+
+
+def test_scores_do_not_move_with_the_origin_of_the_values():
+    # A mean a million times the spread: totals that the mean must cancel would lose six digits.
+    rng = np.random.default_rng(12)
+    values, populated = rng.random((60, 60)), np.ones((60, 60), dtype=bool)
+    far = gi_star(np.round(values, 3) + 2.0**20, populated, plane_disc(60, 10.0))
+    np.testing.assert_allclose(far, gi_star(np.round(values, 3), populated, plane_disc(60, 10.0)), atol=1e-7)
+
+
+def test_discs_of_more_cells_than_a_narrow_count_holds():
+    # 513 rows of 513 cells are more than 2^16.
+    values = np.arange(600.0 * 600.0).reshape(600, 600) % 17
+    wide = Disc(np.full((600, 513), 256, dtype=np.int32))
+    z = gi_star(values, np.ones((600, 600), dtype=bool), wide)
+    n, near = 360_000, 513 * 513
+    middle = values[300 - 256 : 300 + 257, 300 - 256 : 300 + 257].sum()
+    s = values.std() * np.sqrt((n * near - near**2) / (n - 1))
+    assert z[300, 300] == pytest.approx((middle - values.mean() * near) / s, abs=1e-8)
 
 
 @pytest.mark.parametrize("populated", [np.ones((4, 5), dtype=bool), np.zeros((4, 5), dtype=bool)])

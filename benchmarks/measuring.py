@@ -1,0 +1,261 @@
+"""Measure tasks in fresh processes, side by side, and put rows of a benchmark together.
+
+A task is a function of a benchmark module that gets everything ready (imports, compiled kernels, tables) and
+returns the job to be timed. Peak memory is that of the whole process: interpreter, libraries, preparation and
+work.
+"""
+
+import argparse
+import importlib
+import json
+import math
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+MEGABYTE_KB = 1024
+
+
+def no_other_process() -> tuple[float, float]:
+    """Return CPU seconds so far and peak MB of other processes that work for this one: none."""
+    return 0.0, 0.0
+
+
+def descendants() -> tuple[float, float]:
+    """Return CPU seconds so far and summed peak MB of the processes begun by this one (Linux; else 0)."""
+    tick = os.sysconf("SC_CLK_TCK")
+    parents: dict[int, tuple[int, float, float]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            # After the name, which may hold blanks: state, parent, and from the 12th on the times.
+            told = (entry / "stat").read_text().rpartition(")")[2].split()
+            peak = re.search(r"VmHWM:\s*(\d+)", (entry / "status").read_text())
+            seconds = sum(int(told[place]) for place in (11, 12, 13, 14)) / tick
+            parents[int(entry.name)] = int(told[1]), seconds, int(peak[1]) / MEGABYTE_KB if peak else 0.0
+    cpu, peak_mb, found = 0.0, 0.0, [os.getpid()]
+    for parent in found:
+        for process, (its_parent, seconds, peak) in parents.items():
+            if its_parent == parent:
+                found.append(process)
+                cpu, peak_mb = cpu + seconds, peak_mb + peak
+    return cpu, peak_mb
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The work to be timed, its answer's check (a number), and what other processes took for it."""
+
+    work: Callable[[], Any]
+    check: Callable[[Any], float] = float
+    others: Callable[[], tuple[float, float]] = no_other_process
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measured run; ``why`` is filled when there is none."""
+
+    seconds: float = float("nan")
+    cpu_seconds: float = float("nan")
+    peak_mb: float = float("nan")
+    value: float = float("nan")
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to measure: ``module.function``, its arguments, and how.
+
+    Parameters
+    ----------
+    rounds
+        Fresh processes at most; a rival that takes minutes has one.
+    inner
+        Repeats inside a process, of which the median counts: for work of milliseconds.
+    """
+
+    name: str
+    arguments: dict[str, object]
+    rounds: int = 5
+    inner: int = 1
+
+
+@dataclass(slots=True)
+class Case:
+    """Tasks that are measured in turn, round by round.
+
+    Parameters
+    ----------
+    jobs
+        Jobs of tasks that run in this process, ready for the next round.
+    """
+
+    tasks: dict[str, Task]
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+
+def measure(task: Task, timeout: float) -> Run:
+    """Run a task in a fresh process."""
+    about = json.dumps({"name": task.name, "arguments": task.arguments, "inner": task.inner})
+    command = [sys.executable, __file__, about]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        return Run(why=f"not done within {timeout:.0f} s")
+    if done.returncode != 0:
+        return Run(why=(done.stderr.strip().splitlines() or ["no message"])[-1][:200])
+    return Run(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def run_case(case: Case, rounds: int, timeout: float | None) -> Case:
+    """Measure every task of a case, one after the other in each round; what fails once is not tried again.
+
+    Parameters
+    ----------
+    timeout
+        Seconds that each fresh process may take; None to run in this process, where memory cannot be told.
+    """
+    for number in range(rounds):
+        for name, task in case.tasks.items():
+            so_far = case.runs.setdefault(name, [])
+            if number < task.rounds and not any(run.why for run in so_far):
+                so_far.append(_measure_here(case, name) if timeout is None else measure(task, timeout))
+                print(f"  {name}: {_shown(so_far[-1])}", file=sys.stderr, flush=True)
+    return case
+
+
+def _measure_here(case: Case, name: str) -> Run:
+    task = case.tasks[name]
+    try:
+        if name not in case.jobs:
+            case.jobs[name] = prepare(task.name, task.arguments)
+        return replace(time_job(case.jobs[name], task.inner), peak_mb=float("nan"))
+    except ModuleNotFoundError as error:
+        return Run(why=f"absent: {error.name}")
+    except Exception as error:  # noqa: BLE001 - a rival that fails is told, the others are still measured
+        return Run(why=f"{type(error).__name__}: {error}"[:200])
+
+
+def make_row(about: dict[str, object], case: Case, ours: str, rival: str = "") -> dict:
+    """Put a row together: medians over the rounds, ratios to the task ``floor``, greatest peak.
+
+    Parameters
+    ----------
+    about
+        ``id``, ``what``; ``truth`` if there is one (what the value of every run should be: its relative error
+        is the row's value); and if there are goals ``goal`` (ratio), ``peak_goal_mb``, ``error_goal``.
+    """
+    mine, least = _median(case, ours), _median(case, "floor")
+    row = {"id": about["id"], "what": about["what"]}
+    row |= {"seconds": mine.seconds, "floor_seconds": least.seconds, "ratio": mine.seconds / least.seconds}
+    row |= {"cpu_seconds": mine.cpu_seconds, "floor_cpu_seconds": least.cpu_seconds}
+    row["cpu_ratio"] = mine.cpu_seconds / least.cpu_seconds
+    if rival:
+        other = _median(case, rival)
+        row |= {"rival": f"{rival} ({other.why})" if other.why else rival}
+        row |= {"rival_seconds": other.seconds, "rival_peak_mb": other.peak_mb}
+    row |= {"peak_mb": mine.peak_mb, "floor_peak_mb": least.peak_mb}
+    truth = about.get("truth")
+    if isinstance(truth, float):
+        row["value"] = abs(mine.value - truth) / abs(truth) if truth else abs(mine.value)
+    row |= {"goal": about.get("goal"), "met": _met(row, about)}
+    if mine.why:
+        row["what"] = f"{row['what']}: {mine.why}"
+    return {key: value for key, value in row.items() if value is not None and not _is_nan(value)}
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def print_rows(rows: Iterable[dict]) -> None:
+    """Print what a reader wants to compare, a line each."""
+    for row in rows:
+        peak = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else "-"
+        words = [f"{row['id']}: {_seconds(row, 'seconds')}", f"floor {_seconds(row, 'floor_seconds')}"]
+        words += [f"ratio {row[key]:.2f} ({key})" for key in ("ratio", "cpu_ratio") if key in row]
+        words += [peak, f"error {row['value']:.1e}"] if "value" in row else [peak]
+        words += [f"{row['rival']} {_seconds(row, 'rival_seconds')}"] if "rival" in row else []
+        words += [f"goal {row['goal']} {'met' if row['met'] else 'MISSED'}"] if "goal" in row else []
+        print("; ".join(words))
+
+
+def _met(row: dict, about: dict[str, object]) -> bool | None:
+    """Whether every goal of the row is met; None without one."""
+    goals = {
+        "ratio": about.get("goal"),
+        "peak_mb": about.get("peak_goal_mb"),
+        "value": about.get("error_goal"),
+    }
+    stated = {key: goal for key, goal in goals.items() if isinstance(goal, float)}
+    if row["peak_mb"] != row["peak_mb"]:
+        stated.pop("peak_mb", None)
+    return all(row.get(key, float("inf")) <= goal for key, goal in stated.items()) if stated else None
+
+
+def _median(case: Case, name: str) -> Run:
+    runs = case.runs.get(name, [])
+    failed = [run for run in runs if run.why]
+    if failed or not runs:
+        return failed[0] if failed else Run(why="not measured")
+    seconds, cpu = (
+        statistics.median(getattr(run, key) for run in runs) for key in ("seconds", "cpu_seconds")
+    )
+    # The value of the run that is furthest from the others would show, were they not all the same.
+    return Run(seconds, cpu, max(run.peak_mb for run in runs), max(run.value for run in runs))
+
+
+def _seconds(row: dict, key: str) -> str:
+    return f"{row[key]:.3g} s" if key in row else "-"
+
+
+def _shown(run: Run) -> str:
+    if run.why:
+        return run.why
+    return f"{run.seconds:.3f} s, {run.cpu_seconds:.3f} CPU s, {run.peak_mb:.0f} MB"
+
+
+def prepare(name: str, arguments: dict[str, object]) -> Job:
+    """Get the task ``module.function`` ready."""
+    module, function = name.split(".")
+    job: Job = getattr(importlib.import_module(module), function)(**arguments)
+    return job
+
+
+def time_job(job: Job, inner: int) -> Run:
+    """Do the work, again if asked, and check its answer."""
+    seconds, cpu = [], []
+    answer: Any = None
+    for _ in range(inner):
+        # The answer before is let go first, as its memory would count twice.
+        answer = None
+        cpu_start, start = time.process_time() + job.others()[0], time.perf_counter()
+        answer = job.work()
+        seconds.append(time.perf_counter() - start)
+        cpu.append(time.process_time() + job.others()[0] - cpu_start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE_KB + job.others()[1]
+    return Run(statistics.median(seconds), statistics.median(cpu), peak, float(job.check(answer)))
+
+
+def _child(about: dict) -> Run:
+    try:
+        job = prepare(about["name"], about["arguments"])
+    except ModuleNotFoundError as error:
+        return Run(why=f"absent: {error.name}")
+    return time_job(job, about["inner"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("about")
+    # A task's module imports this one by its name; a run of this file is another copy, told as plain numbers.
+    print(json.dumps(asdict(_child(json.loads(parser.parse_args().about)))))
