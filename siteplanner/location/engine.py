@@ -163,7 +163,7 @@ def find_start(
 def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
-    while not race.is_over() and slow < STALL_ROUNDS:
+    while not race.is_over() and (slow < STALL_ROUNDS or master.deepen()):
         relaxed = master.relax(race.seconds_left())
         if relaxed is None:
             break
@@ -171,9 +171,10 @@ def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
         race.iterations += 1
         before = race.bound - race.value
         race.tighten(relaxed.bound)
+        slow = 0 if slow >= STALL_ROUNDS else slow
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
-        if not master.cut(relaxed.point, _slack(race, master)):
+        if not master.cut(relaxed.point, _slack(race, master)) and not master.deepen():
             break
     return point
 
