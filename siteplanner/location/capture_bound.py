@@ -5,6 +5,8 @@ the concave envelope (`envelope`) of every row that may still gain more than a t
 the best cut of each row for the points to come.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -16,8 +18,20 @@ from siteplanner.location.jensen import average_rows, row_places
 from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.pairs import Pairs
 
-TOLERANCES = (1e-3, 2e-4)
-"""Shares that a deep cut may leave in a row, stage by stage."""
+LIMITS = np.array([12, 30])
+"""Most sites of a row that take part in its column generation (the slopes of the others are lifted), and
+most rounds of it."""
+
+
+class Stage(NamedTuple):
+    """How many rows are left by averaging, and what share a deep cut may leave in a row (None: shallow)."""
+
+    rows: int
+    tolerance: float | None
+
+
+STAGES = (Stage(15_000, None), Stage(10_000, 2e-3), Stage(30_000, 5e-4))
+"""Coarse first: a round costs in proportion to the rows, and the first rounds are far from the optimum."""
 
 WORTH_KEEPING = 0.1
 """A new cut replaces the kept one when it is lower by this share of the tolerance."""
@@ -27,33 +41,38 @@ class CaptureBound:
     """The averaged rows of a capture term, and the deep cuts found so far."""
 
     def __init__(self, pairs: Pairs, whole: float) -> None:
-        self.pairs = average_rows(pairs)
+        self._fine = pairs
         self._thresholds = np.array([whole, TANGENT, 0.5])
-        self._stage = -1
-        self._ptr, self._places = row_places(self.pairs)
-        self._const: Floats = np.empty(0)
-        self._slope: Floats = np.empty(0)
+        self._point: Floats = np.ones(pairs.n_sites)
+        self._usable: Mask = np.ones(pairs.n_sites, dtype=np.bool_)
+        self._enter_stage(0)
 
     def deepen(self) -> bool:
-        """Go on to the next tolerance; False when there is none."""
-        if self._stage + 1 >= len(TOLERANCES):
+        """Go on to the next stage; False when there is none."""
+        if self._stage + 1 >= len(STAGES):
             return False
-        if self._stage < 0:
-            self._const = np.full(self.pairs.start.size, np.inf)
-            self._slope = np.zeros(int(self._ptr[-1]))
-        self._stage += 1
+        self._enter_stage(self._stage + 1)
         return True
 
     def cut(self, point: Floats, usable: Mask) -> tuple[Floats, Floats]:
         """Return the value of each row's cut, and the slopes summed over the rows of each cluster."""
-        pairs = self.pairs
+        pairs, tolerance = self.pairs, STAGES[self._stage].tolerance
+        self._point, self._usable = point, usable
         value, mark, base, widest = capture_kernels.price_rows(pairs, point, usable, self._thresholds)
-        if self._stage < 0:
+        if tolerance is None:
             return value, capture_kernels.cut_slopes(pairs, point, (mark, base, widest))
         kept = _deepen_rows(
-            pairs, point, usable, TOLERANCES[self._stage], self._ptr, value, self._const, self._slope
+            pairs, point, usable, tolerance, LIMITS, self._ptr, value, self._const, self._slope
         )
         return value, _sum_slopes(pairs, point, (mark, base, widest), kept, self._slope, self._places)
+
+    def _enter_stage(self, stage: int) -> None:
+        """Average the rows anew, now that it is known which sites are likely to open."""
+        self._stage = stage
+        self.pairs = average_rows(self._fine, self._point, self._usable, STAGES[stage].rows)
+        self._ptr, self._places = row_places(self.pairs)
+        self._const: Floats = np.full(self.pairs.start.size, np.inf)
+        self._slope: Floats = np.zeros(int(self._ptr[-1]) if stage else 0)
 
 
 @njit(cache=True, parallel=True)
@@ -62,6 +81,7 @@ def _deepen_rows(  # noqa: PLR0913, PLR0917 - the state of a row, array by array
     point: Floats,
     usable: Mask,
     tolerance: float,
+    limits: Ints,
     ptr: Ints,
     value: Floats,
     const: Floats,
@@ -84,7 +104,7 @@ def _deepen_rows(  # noqa: PLR0913, PLR0917 - the state of a row, array by array
                 count += 1
         kept[row] = old < value[row]
         value[row] = min(value[row], old)
-        new_const, new, _ = cut_row(a[:count], x[:count], value[row], tolerance, slope[:count])
+        new_const, new, _ = cut_row(a[:count], x[:count], value[row], tolerance, limits, slope[:count])
         if new < value[row] - WORTH_KEEPING * tolerance:
             kept[row] = True
             value[row], const[row] = new, new_const

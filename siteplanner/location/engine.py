@@ -22,6 +22,10 @@ STALL_SHARE = 0.01
 
 STALL_ROUNDS = 3
 
+STABLE = 0.5
+"""Weight of the last point in the running mean of fractional points where cuts are made: the points
+themselves jump between corners, their mean settles (in-out separation, Fischetti, Ljubić & Sinnl 2016)."""
+
 FIRST_NODES = 500
 """Nodes of the search tree that one 0/1 program may take before its answer is used to cut again. Counted,
 not timed: the answer must not depend on how busy the machine is."""
@@ -163,6 +167,7 @@ def find_start(
 def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
+    centre: Floats | None = None
     while not race.is_over() and (slow < STALL_ROUNDS or master.deepen()):
         relaxed = master.relax(race.seconds_left())
         if relaxed is None:
@@ -174,7 +179,9 @@ def _close_by_relaxation(master: Master, race: Race) -> Floats | None:
         slow = 0 if slow >= STALL_ROUNDS else slow
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
-        if not master.cut(relaxed.point, _slack(race, master)) and not master.deepen():
+        centre = relaxed.point if centre is None else STABLE * relaxed.point + (1 - STABLE) * centre
+        added = master.cut(centre, _slack(race, master))
+        if not added and not master.cut(relaxed.point, _slack(race, master)) and not master.deepen():
             break
     return point
 

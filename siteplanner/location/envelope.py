@@ -13,11 +13,8 @@ from numba import njit
 
 from siteplanner.location.options import Floats, Ints
 
-WIDTH = 28
-"""Most sites of a row that take part in the column generation; the slopes of the others are lifted."""
-
-PIVOTS = 80
-"""Most pivots per row."""
+SMOOTHING = 0.5
+"""Prices are this share of the best ones so far and the rest of the last ones (Wentges 1997)."""
 
 NODES = 300
 """Most nodes of one pricing problem; what is left open enters its bound."""
@@ -194,7 +191,7 @@ def _pivot(
 
 @njit(cache=True)
 def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their arrays
-    a: Floats, x: Floats, known: float, tolerance: float, slope: Floats, sets: Ints
+    a: Floats, x: Floats, known: float, tolerance: float, limits: Ints, slope: Floats, sets: Ints
 ) -> tuple[float, int]:  # pragma: no cover - compiled
     """Cut of the sites of one row that is tight at x, to a tolerance.
 
@@ -231,14 +228,16 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
     best: float = np.inf
     mu, step, stack = np.empty(m), np.empty(n), np.empty(n, dtype=np.int64)
     sorted_a, sorted_mu = np.empty(m), np.empty(m)
-    for turn in range(PIVOTS):
-        mu[:] = np.maximum(dual[:m], 0.0)
+    smooth = 0.0
+    for turn in range(limits[1]):
+        mu[:] = smooth * slope + (1.0 - smooth) * np.maximum(dual[:m], 0.0)
         order = np.argsort(mu / a)
         for k in range(m):
             sorted_a[k], sorted_mu[k] = a[order[k]], mu[order[k]]
         _, bound, picked = price_sets(sorted_a, sorted_mu, m, PRICE_SHARE * tolerance, stack)
         value = float(bound + mu @ x)
-        if value < best:
+        better = value < best
+        if better:
             best = value
             slope[:] = mu
         if min(best, known) - reached <= tolerance:
@@ -254,7 +253,11 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
         new = share_of(_utility(a, code))
         excess = new - inside
         if excess <= 0.1 * tolerance:
-            break
+            if smooth == 0.0:
+                break
+            smooth = SMOOTHING if better else 0.0
+            continue
+        smooth = SMOOTHING
         leaving, length = _enter(inverse, weight, step, code)
         if leaving < 0:
             break
@@ -262,7 +265,7 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
         reached += length * excess
         dual += excess * inverse[leaving]
         sets[leaving], share[leaving] = code, new
-    return best, PIVOTS
+    return best, limits[1]
 
 
 @njit(cache=True)
@@ -289,7 +292,7 @@ def lift_slope(
 
 @njit(cache=True)
 def cut_row(
-    a: Floats, x: Floats, known: float, tolerance: float, slope: Floats
+    a: Floats, x: Floats, known: float, tolerance: float, limits: Ints, slope: Floats
 ) -> tuple[float, float, int]:  # pragma: no cover - compiled
     """Cut of one row at x: fill the slopes of all its sites.
 
@@ -299,16 +302,16 @@ def cut_row(
         The cut's constant, its value at x (infinite when the known cut stands), and the pivots it took.
     """
     inside = np.flatnonzero(x > ABSENT)
-    if inside.size > WIDTH:
+    if inside.size > limits[0]:
         heavy = np.argsort(-(a[inside] * x[inside]), kind="mergesort")
-        inside = np.sort(inside[heavy[:WIDTH]])
+        inside = np.sort(inside[heavy[: limits[0]]])
     m = inside.size
     if m < 2:  # noqa: PLR2004 - one site alone is linear, and every cut knows it
         return np.inf, np.inf, 0
     inside = inside[np.argsort(-a[inside], kind="mergesort")]
     near_a, near_x = a[inside], np.minimum(x[inside], PRESENT)
     near_slope, sets = np.zeros(m), np.empty(m + 1, dtype=np.int64)
-    value, pivots = envelope_cut(near_a, near_x, known, tolerance, near_slope, sets)
+    value, pivots = envelope_cut(near_a, near_x, known, tolerance, limits, near_slope, sets)
     if not value < known:
         return np.inf, np.inf, pivots
     const = float(value - near_slope @ near_x)
