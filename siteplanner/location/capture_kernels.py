@@ -187,11 +187,11 @@ def price_rows(
 
 @njit(cache=True, parallel=True)
 def cut_slopes(
-    pairs: Pairs, point: Floats, mark: Floats, base: Floats, widest: Floats
+    pairs: Pairs, point: Floats, form: tuple[Floats, Floats, Floats]
 ) -> Floats:  # pragma: no cover - compiled
     """Add the rows' cuts up by cluster: one slope per (site, cluster) of the pattern."""
     ptr, rows, values, cut_ptr = pairs.col_ptr, pairs.col_rows, pairs.col_values, pairs.cut_ptr
-    weight, outside, cluster = pairs.weight, pairs.extra, pairs.cluster
+    weight, cluster = pairs.weight, pairs.cluster
     out = np.zeros(pairs.cut_cluster.size)
     for site in prange(ptr.size - 1):
         at = cut_ptr[site] - 1
@@ -202,12 +202,19 @@ def cut_slopes(
             if cluster[row] != last:
                 last = cluster[row]
                 at += 1
-            o, v, t = outside[row], base[row], mark[row]
-            if t > 1.0:
-                slope = o * values[k] / ((o + v) * (o + v))
-            elif x >= t:
-                slope = _lifted_loss(o, v, values[k], widest[row])
-            else:
-                slope = _gain(o, v, values[k])
-            out[at] += weight[row] * slope
+            out[at] += weight[row] * row_slope(pairs, row, values[k], x, form)
     return out
+
+
+@njit(cache=True, inline="always")
+def row_slope(
+    pairs: Pairs, row: int, u: float, x: float, form: tuple[Floats, Floats, Floats]
+) -> float:  # pragma: no cover - compiled
+    """Slope of a row's cut (see `price_rows`) for a site of utility u that stands at x."""
+    mark, base, widest = form
+    o, v, t = pairs.extra[row], base[row], mark[row]
+    if t > 1.0:
+        return float(o * u / ((o + v) * (o + v)))
+    if x >= t:
+        return float(_lifted_loss(o, v, u, widest[row]))
+    return float(_gain(o, v, u))

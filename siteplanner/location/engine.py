@@ -23,6 +23,10 @@ STALL_SHARE = 0.01
 
 STALL_ROUNDS = 3
 
+STABLE = 0.5
+"""Weight of the last point in the running mean of fractional points where cuts are made: the points
+themselves jump between corners, their mean settles (in-out separation, Fischetti, Ljubić & Sinnl 2016)."""
+
 FIRST_NODES = 500
 """Nodes of the search tree that one 0/1 program may take before its answer is used to cut again. Counted,
 not timed: the answer must not depend on how busy the machine is."""
@@ -172,7 +176,8 @@ def _usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
 def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
-    while not race.is_over() and slow < STALL_ROUNDS:
+    centre: Floats | None = None
+    while not race.is_over() and (slow < STALL_ROUNDS or master.deepen()):
         relaxed = master.relax(race.seconds_left())
         if relaxed is None:
             break
@@ -180,9 +185,12 @@ def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats |
         race.iterations += 1
         before = race.bound - race.value
         race.tighten(relaxed.bound)
+        slow = 0 if slow >= STALL_ROUNDS else slow
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
-        if not master.cut(relaxed.point, _slack(race, master)):
+        centre = relaxed.point if centre is None else STABLE * relaxed.point + (1 - STABLE) * centre
+        added = master.cut(centre, _slack(race, master))
+        if not added and not master.cut(relaxed.point, _slack(race, master)) and not master.deepen():
             break
         effort.warm.add_point(relaxed.point)
     return point

@@ -61,6 +61,11 @@ class Master:
                 added += self._add(cuts, np.flatnonzero(broken), int(offset))
         return added
 
+    def deepen(self) -> bool:
+        """Ask every term for deeper cuts; False when none has any."""
+        deepened = [term.deepen() for term in self._terms]
+        return any(deepened)
+
     def relax(self, seconds: float) -> Relaxed | None:
         """Solve the relaxation; None when it was stopped by time."""
         answer, duals = self._program.relax(seconds)

@@ -87,8 +87,8 @@ def gather_pairs(matrix: sp.csr_array, weight: Floats, extra: Floats, seeds: Mas
     rows, merged, label = rows[order], merged[order], label[order]
     cluster = np.unique(label, return_inverse=True)[1].astype(np.int32)
     start, stop = ptr[rows], ptr[rows + 1]
-    columns = _index_by_site(start, stop, sites, matrix.data, matrix.shape[1])
-    cut_ptr, cut_cluster = _touched_clusters(columns[0], columns[1], cluster)
+    columns = index_by_site(start, stop, sites, matrix.data, matrix.shape[1])
+    cut_ptr, cut_cluster = touched_clusters(columns[0], columns[1], cluster)
     return Pairs(
         start, stop, sites, matrix.data, *columns, merged, extra[rows].copy(), cluster, cut_ptr, cut_cluster
     )
@@ -174,9 +174,10 @@ def _strongest_seed(
 
 
 @njit(cache=True)
-def _index_by_site(
+def index_by_site(
     start: Ints, stop: Ints, sites: NDArray[np.int32], values: NDArray[Any], n_sites: int
 ) -> tuple[Ints, NDArray[np.int32], NDArray[Any]]:  # pragma: no cover - compiled
+    """List the pairs by site, rows ascending."""
     ptr = np.zeros(n_sites + 1, dtype=np.int64)
     for row in range(start.size):
         for k in range(start[row], stop[row]):
@@ -195,7 +196,7 @@ def _index_by_site(
 
 
 @njit(cache=True)
-def _touched_clusters(
+def touched_clusters(
     ptr: Ints, rows: NDArray[np.int32], cluster: NDArray[np.int32]
 ) -> tuple[Ints, NDArray[np.int32]]:  # pragma: no cover - compiled
     """Rows ascend by cluster, so the clusters of a site are the runs of its column."""

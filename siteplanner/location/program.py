@@ -139,7 +139,9 @@ class Program:
             self._is_whole = whole
 
     def _run(self, seconds: float) -> Answer:
-        self._highs.setOptionValue("time_limit", max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30)
+        # HiGHS counts the seconds of all solves of one object against its limit.
+        limit = self._highs.getRunTime() + max(seconds, SHORTEST_S) if math.isfinite(seconds) else 1e30
+        self._highs.setOptionValue("time_limit", limit)
         _run_interruptibly(self._highs)
         state = self._highs.getModelStatus()
         kinds = highspy.HighsModelStatus

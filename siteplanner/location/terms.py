@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from siteplanner.location import capture_kernels, cover_kernels
+from siteplanner.location.capture_bound import CaptureBound
 from siteplanner.location.capture_kernels import TANGENT
 from siteplanner.location.fold import Settled, settle_nothing
 from siteplanner.location.options import Floats, Ints, Mask
@@ -54,6 +55,9 @@ class Term(Protocol):
     def cut(self, point: Floats, usable: Mask) -> list[Cuts]:
         """Return families of cuts, one per cluster each, that are lowest at this point."""
 
+    def deepen(self) -> bool:
+        """Go on to a costlier and deeper kind of cuts; False when there is none."""
+
 
 class CaptureTerm:
     """Huff / MNL share: ``weight * U / (outside + U)`` with U the open utility of the row."""
@@ -61,6 +65,7 @@ class CaptureTerm:
     def __init__(self, pairs: Pairs, settled: Settled | None = None) -> None:
         self.pairs = pairs
         self.settled = settle_nothing(pairs.n_sites) if settled is None else settled
+        self._bound: CaptureBound | None = None
 
     def value(self, chosen: Mask) -> float:
         """Sum the captured weight of a set of open sites."""
@@ -73,14 +78,24 @@ class CaptureTerm:
         return _CaptureTracker(self.pairs, self.settled.by_site, chosen)
 
     def cut(self, point: Floats, usable: Mask) -> list[Cuts]:
-        """Per row the lowest of the tangent and two submodular cuts; at a 0/1 point both kinds."""
+        """At a 0/1 point both the tangent and the submodular cut; else see `capture_bound`."""
         if ((point < 1.0 - WHOLE) | (point > WHOLE)).all():
             return [self._cut(np.round(point), usable, np.array([t])) for t in (TANGENT, 0.5)]
-        return [self._cut(point, usable, np.array([WHOLE, TANGENT, 0.5]))]
+        bound = self._ready_bound()
+        return [_assemble(bound.pairs, *bound.cut(point, usable), point)]
+
+    def deepen(self) -> bool:
+        """Go on to the envelopes of the rows, then to tighter ones."""
+        return self._ready_bound().deepen()
+
+    def _ready_bound(self) -> CaptureBound:
+        if self._bound is None:
+            self._bound = CaptureBound(self.pairs, WHOLE)
+        return self._bound
 
     def _cut(self, point: Floats, usable: Mask, thresholds: Floats) -> Cuts:
-        value, *form = capture_kernels.price_rows(self.pairs, point, usable, thresholds)
-        slopes = capture_kernels.cut_slopes(self.pairs, point, *form)
+        value, mark, base, widest = capture_kernels.price_rows(self.pairs, point, usable, thresholds)
+        slopes = capture_kernels.cut_slopes(self.pairs, point, (mark, base, widest))
         return _assemble(self.pairs, value, slopes, point)
 
 
@@ -104,6 +119,10 @@ class CoverTerm:
         """Closed-form Benders cuts."""
         value, level = cover_kernels.price_rows(self.pairs, point)
         return [_assemble(self.pairs, value, cover_kernels.cut_slopes(self.pairs, level), point)]
+
+    def deepen(self) -> bool:
+        """Closed-form Benders cuts are the deepest there are."""
+        return False
 
 
 class _CaptureTracker:
