@@ -149,7 +149,7 @@ def _sum_rows(people: np.ndarray) -> _Sums:
 
 @njit(cache=True, nogil=True)
 def take_people(values: np.ndarray, corner: tuple[int, int], coding: Coding, runs: Runs) -> None:
-    """Turn stored numbers of a window, in their place, into the people who count: those of pixels with a label.
+    """Turn the stored numbers of a window into the people who count, those of pixels with a label, in place.
 
     What is wrong with a pixel was told when the raster was summed to the lattice; here it counts 0.
 
