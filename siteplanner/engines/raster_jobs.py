@@ -1,6 +1,6 @@
 """One raster to cells as independent windows: plan the job, sum each window anywhere, merge in order.
 
-``job = plan_people(...)`` holds everything that a window needs and can be pickled; ``sum_window(job, window)``
+``job = plan_people(...)`` holds all that a window needs and can be pickled; ``sum_window(job, window)``
 does one window in any process; ``merge(job, sums)`` takes the sums in the order of ``job.windows``. The
 answer has the same bits wherever and in whatever number at a time the windows were done.
 """
