@@ -33,8 +33,8 @@ def sum_people(engine: Engine, layers: Layers, grid: Grid) -> People:
 
     Without an earlier raster nobody is taken to have moved; without an age raster nobody is counted as 60+.
     Where the counties tell their census, the account of the residents has ``count_exact`` as well, the people
-    inside each county's border with pixels split by area: the figure that a census is to be compared with,
-    because the pixels that a border cuts are whole persons' homes of both sides.
+    inside each county's border with pixels split by area: how far a county's total rests on where the people
+    of the pixels that its border cuts are taken to live.
 
     Raises
     ------

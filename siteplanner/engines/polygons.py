@@ -14,7 +14,7 @@ from siteplanner.engines.runs import Runs, fill_runs
 from siteplanner.engines.walk import Method, Route, edges_inside, lay_route, take_people, walk_window
 from siteplanner.errors import InputError
 from siteplanner.layers.gdal import open_geotiff, rasterio
-from siteplanner.layers.pixels import PixelReader, Window, list_windows, new_report
+from siteplanner.layers.pixels import PixelReader, Window, list_windows
 from siteplanner.layers.rasters import unreadable_window
 from siteplanner.layers.records import RasterSource
 from siteplanner.layers.threads import count_threads, in_order
@@ -122,10 +122,10 @@ def _sum_window(tile: Tile, window: Window, reader: PixelReader, name: str) -> _
         stored, coding = reader.read(window)
     except rasterio.errors.RasterioError as error:
         raise InputError([unreadable_window(window, name, error)]) from None
-    # What is stored as it counts is cleaned where it stands: half the memory.
+    # What is stored as it counts keeps its type: half the memory.
     plain = coding.scale == 1.0 and coding.offset == 0.0
-    people = stored if plain else np.empty(stored.shape)
-    take_people(stored, people, (window.row, window.col), coding, tile.runs, new_report())
+    people = stored if plain else stored.astype(np.float64)
+    take_people(people, (window.row, window.col), coding, tile.runs)
     return owner, walk_window(tile.route, here, window, people, tile.method)
 
 

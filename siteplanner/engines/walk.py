@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from siteplanner.engines.runs import Runs
-from siteplanner.layers.pixels import Coding, Report, Window, clean_pixels
+from siteplanner.layers.pixels import PEOPLE_MAX, Coding, Window
 
 # Pixels summed together: a sixteenth of the raster is kept as sums, the rest of a chunk is added on demand.
 CHUNK = 16
@@ -148,33 +148,37 @@ def _sum_rows(people: np.ndarray) -> _Sums:
 
 
 @njit(cache=True, nogil=True)
-def take_people(
-    stored: np.ndarray,
-    people: np.ndarray,
-    corner: tuple[int, int],
-    coding: Coding,
-    runs: Runs,
-    report: Report,
-) -> None:
-    """Turn stored numbers of a window into the people who count: those of pixels with a label.
+def take_people(values: np.ndarray, corner: tuple[int, int], coding: Coding, runs: Runs) -> None:
+    """Turn the stored numbers of a window into the people who count, those of pixels with a label, in place.
+
+    What is wrong with a pixel was told when the raster was summed to the lattice; here it counts 0.
 
     Parameters
     ----------
     corner
         First row and column of the window in the file.
     """
-    height, width = stored.shape
-    for i in range(height):
+    for i in range(len(values)):
         row = corner[0] + i
+        numbers = values[i]
         for k in range(runs.at[row], runs.at[row + 1]):
-            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
-            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
-            if first >= last:
-                continue
+            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + numbers.size
+            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], numbers.size)
             if runs.label[k] < 0:
-                people[i, first:last] = 0.0
-            else:
-                clean_pixels(stored[i], people[i], (first, last, row, corner[1]), coding, report)
+                numbers[first:last] = 0.0
+            elif first < last:
+                _clean(numbers[first:last], coding)
+
+
+@njit(cache=True, nogil=True)
+def _clean(numbers: np.ndarray, coding: Coding) -> None:
+    low, high, scale, offset = coding.low, coding.high, coding.scale, coding.offset
+    for j in range(numbers.size):
+        x = np.float64(numbers[j])
+        count = x * scale + offset
+        # Comparisons with NaN are false.
+        ok = (count >= 0.0) & (count < PEOPLE_MAX) & ((x < low) | (x > high))
+        numbers[j] = count if ok else 0.0
 
 
 @njit(cache=True, nogil=True)

@@ -1,7 +1,5 @@
 """What the run did without, in words."""
 
-import pandas as pd
-
 from siteplanner.outputs.wording import column_word, known
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
@@ -28,15 +26,18 @@ def _suppression_notes(plan: Plan) -> list[tuple[str, ...]]:
 
 
 def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
-    """Compare the raster's residents with the census of the counties, where it is given."""
-    if "residents" not in plan.layers.counties or "count_exact" not in plan.conservation:
+    """Compare the raster's residents with the census of the counties, where it is given.
+
+    A border cuts pixels, and a raster does not tell on which side of it their people live. A county differs
+    where neither counts by the pixels' centres nor a split of them by area come near its census.
+    """
+    table = plan.conservation
+    if "residents" not in plan.layers.counties or "count_exact" not in table:
         return []
     census = plan.layers.counties["residents"].astype(float)
-    layer = plan.conservation[plan.conservation["layer"] == "residents"]
-    counted = pd.Series(layer["count_exact"].to_numpy(dtype=float), index=layer["county_id"]).reindex(
-        census.index
-    )
-    off = ((counted - census).abs() / census.where(census > 0.0)).dropna()
+    counted = table[table["layer"] == "residents"].set_index("county_id").reindex(census.index)
+    off = counted[["count_in", "count_exact"]].sub(census, axis=0).abs().min(axis=1)
+    off = (off / census.where(census > 0.0)).dropna()
     off = off[off > CENSUS_TOLERANCE]
     return [("census_differs", str(len(off)), f"{off.max():.1%}")] if len(off) else []
 

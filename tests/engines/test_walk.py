@@ -1,5 +1,7 @@
 """Sums over polygons by a walk along their borders: against cutting every pixel, and another library."""
 
+from types import SimpleNamespace
+
 import exactextract
 import geopandas as gpd
 import numpy as np
@@ -8,6 +10,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from siteplanner.engines.people import conservation, sum_people
 from siteplanner.engines.polygons import sum_polygons
 from siteplanner.engines.walk import Edges, edges_inside, lay_route, walk_window
 from siteplanner.layers.pixels import Window
@@ -232,3 +235,17 @@ def test_the_order_of_polygons_is_nothing(tmp_path, write_raster):
     polygons = frame(*tessellation(rng, 9))
     turned = sum_polygons(source, polygons.iloc[::-1])
     assert turned.sort_index().equals(sum_polygons(source, polygons))
+
+
+def test_counties_that_tell_their_census_are_told_what_lies_within_their_borders(
+    tmp_path, engine, grid, counties, write_raster
+):
+    values = np.random.default_rng(13).gamma(0.3, 100.0, (20, 30))
+    source = write_raster(tmp_path / "r.tif", values, (0.004, 0.0, 111.99, 0.0, -0.004, 37.06))
+    silent = SimpleNamespace(counties=counties, population=source, population_earlier=None, aged_60=None)
+    assert "count_exact" not in conservation(sum_people(engine, silent, grid).accounts)
+    told = SimpleNamespace(**{**vars(silent), "counties": counties.assign(residents=[7.0, np.nan])})
+    table = conservation(sum_people(engine, told, grid).accounts).set_index("county_id")["count_exact"]
+    expected = brute_force(values, counties.geometry, (0.004, 0.0, 111.99, 0.0, -0.004, 37.06))
+    assert table[["01", "02"]].to_numpy() == pytest.approx(expected, rel=1e-9)
+    assert np.isnan(table["outside"])

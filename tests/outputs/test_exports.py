@@ -112,6 +112,10 @@ def test_people_are_summed_by_layer_and_county():
     assert result["residents"]["in"] == math.fsum([0.1, 0.2])
     assert list(result["residents"]["counties"].items()) == [("A", [0.2, 0.2]), ("B", [0.1, 0.1])]
     assert result["aged_60"]["relative_difference"] == 0.2
+    assert "within_borders" not in result["residents"]
+    exact = conservation(table.assign(count_exact=[0.15, 0.25, float("nan")]))
+    assert exact["residents"]["within_borders"] == {"A": 0.25, "B": 0.15}
+    assert "within_borders" not in exact["aged_60"]
     assert [result[layer]["nodata_pixels"] for layer in ("residents", "aged_60")] == [7, 0]
 
 
@@ -337,6 +341,15 @@ def test_styles_are_whole_xml_and_name_what_is_there(folder):
 def test_the_clock_is_given_back(plan, tmp_path):
     write_geopackage(plan, tmp_path / "plan.gpkg", "en")
     assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") is None
+
+
+# --- h3.parquet ---
+
+
+def test_the_h3_file_holds_the_table_with_units(plan, folder):
+    table = pq.read_table(folder / "h3.parquet")
+    assert table.to_pandas().set_index("h3").equals(plan.hexagons)
+    assert table.schema.field("residents").metadata[b"unit"] == b"1"
 
 
 # --- cells.parquet ---

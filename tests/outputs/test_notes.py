@@ -30,6 +30,14 @@ def test_a_raster_that_differs_is():
     assert f"In {len(plan.layers.counties)} counties" in text
 
 
+@pytest.mark.parametrize("near", ["count_in", "count_exact"])
+def test_pixels_on_the_border_do_not_make_a_difference_of_their_own(near):
+    plan = with_census(fake_plan(), 1.0)
+    other = "count_exact" if near == "count_in" else "count_in"
+    moved = plan.conservation.assign(**{other: plan.conservation[other] * 1.06})
+    assert census_notes(replace(plan, conservation=moved)) == []
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_without_a_census_nothing_is_compared(language):
     plan = fake_plan()
