@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test lint lock sample clean
+.PHONY: run test spark lint lock sample clean
 
 run: $(VENV)/.run-installed
 	$(BIN)/siteplanner run data/shanxi/scenario.toml
@@ -33,12 +33,22 @@ $(VENV)/.test-installed: requirements/test.lock pyproject.toml | $(VENV)/bin/pyt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	touch $@ $(VENV)/.run-installed
 
+# The second engine, for the tests that run on both: needs Java 17. Without it those tests are skipped.
+spark: $(VENV)/.spark-installed
+
+$(VENV)/.spark-installed: requirements/spark-build.lock requirements/spark.lock | $(VENV)/.test-installed
+	$(PIP) install --quiet --require-hashes -r requirements/spark-build.lock
+	$(PIP) install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/spark.lock
+	touch $@
+
 # Lock again after changing pyproject.toml (needs uv); the locks name no registry.
-LOCK = uv pip compile --quiet pyproject.toml requirements/build.in --universal --python-version 3.11 \
-       --generate-hashes --no-header --no-annotate
+PIN  = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+LOCK = $(PIN) pyproject.toml requirements/build.in
 lock:
 	$(LOCK) -o requirements/run.lock
 	$(LOCK) --extra dev -c requirements/run.lock -o requirements/test.lock
+	$(LOCK) --extra spark -c requirements/run.lock -o requirements/spark.lock
+	$(PIN) requirements/spark.in -c requirements/test.lock -o requirements/spark-build.lock
 
 # Build data/shanxi again from its sources.
 sample: $(VENV)/.run-installed

@@ -166,7 +166,7 @@ def test_pings_with_whole_numbers_or_text_for_times(tmp_path, spark, grid):
 def test_pings_with_weights_odd_names_and_another_datum(tmp_path, spark, grid):
     columns = ping_columns()
     columns["weight"] = pa.array(np.random.default_rng(1).exponential(3.0, N_ROWS))
-    names = {"lon": "x.y `z`", "lat": "LON", "time": "when", "weight": "n people"}
+    names = {"lon": "x.y z", "lat": "LON", "time": "when", "weight": "n people"}
     renamed = {names[name]: values for name, values in columns.items()}
     renamed["lon"] = pa.nulls(N_ROWS, pa.int8())
     folder = write_pings(tmp_path / "a b%20c", renamed)
