@@ -117,9 +117,9 @@ def pairs_in_reach(side: int, places: int, reach_km: float) -> Job:
 
     ours = _Pairs(side, places, reach_km)
     small = _Pairs(WARM_UP, 10, reach_km)
-    pairs_within(small.demand, small.grid, small.places, small.settings)
+    pairs_within(small.demand, small.grid, small.places, small.travel)
     return Job(
-        lambda: pairs_within(ours.demand, ours.grid, ours.places, ours.settings),
+        lambda: pairs_within(ours.demand, ours.grid, ours.places, ours.travel),
         check=lambda reach: float(reach.indices.size),
     )
 
@@ -155,6 +155,7 @@ class _Pairs:
         from types import SimpleNamespace
 
         from siteplanner import tables
+        from siteplanner.model.access import Travel
         from siteplanner.scenario import AccessSettings
 
         self.grid = _full_grid(side)
@@ -163,7 +164,7 @@ class _Pairs:
         where = {"lon": rng.uniform(lons[0], lons[-1], places), "lat": rng.uniform(lats[0], lats[-1], places)}
         self.places = pd.DataFrame(where)
         travel = {name: {"reach_km": reach_km} for name in tables.SETTLEMENTS}
-        self.settings = AccessSettings.model_validate(travel)
+        self.travel = Travel(AccessSettings.model_validate(travel))
         n = len(self.grid.cells)
         counts = dict.fromkeys(("residents", "moved_in", "visits_per_day"), np.ones(n))
         settlement = pd.array(["rural"], dtype="str").take(np.zeros(n, dtype=int))

@@ -10,6 +10,7 @@ from numba import njit
 from siteplanner import tables
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
+from siteplanner.model.focal import by_strips
 from siteplanner.model.grid import Grid, cell_ids, centre_lines
 from siteplanner.model.roads import RoadNetwork
 from siteplanner.model.sphere import EARTH_RADIUS_KM
@@ -21,8 +22,10 @@ SHORTEST_TRIP_CELLS = 0.25
 PER_PEOPLE = 10_000.0
 
 # Row of the reach by lattice cell (-1: nobody there), then in radians the longitudes of columns and latitudes
-# of rows, the longitudes and latitudes of places, and km within reach by row.
-Sphere = tuple[np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], np.ndarray]
+# of rows, the longitudes and latitudes of places, and the reach: the haversine of it by row, the longest.
+Sphere = tuple[
+    np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[np.ndarray, float]
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,17 +110,20 @@ def _straight_pairs(
         row_of.reshape(grid.lattice.n_rows, grid.lattice.n_cols),
         (lons, lats),
         (np.radians(places["lon"].to_numpy(dtype=float)), np.radians(places["lat"].to_numpy(dtype=float))),
-        reach_km,
+        (np.sin(reach_km / EARTH_RADIUS_KM / 2.0) ** 2, reach_km.max(initial=0.0) / EARTH_RADIUS_KM),
     )
-    count = np.zeros(cell_id.size + 1, dtype=np.int64)
-    _visit_pairs(sphere, count[1:], np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
-    indptr = np.cumsum(count)
-    indices = np.empty(indptr[-1], dtype=np.int32)
-    km = np.empty(indptr[-1], dtype=np.float32)
-    _visit_pairs(sphere, indptr[:-1].copy(), indices, km)
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
-    _km_to_minutes(indptr, km, pace, shortest_km)
-    return Reach(cell_id, len(places), indptr, indices, km)
+    count = np.zeros(cell_id.size + 1, dtype=np.int64)
+    # A cell is in one strip of rows: its pairs come in the order of the places, whatever thread is first.
+    by_strips(sphere[0].shape, lambda rows: _count_pairs(sphere, (rows.start, rows.stop), count[1:]))
+    slot = np.cumsum(count)
+    indptr = slot.copy()
+    pairs = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=np.float32)
+    by_strips(
+        sphere[0].shape,
+        lambda rows: _write_pairs(sphere, (rows.start, rows.stop), (pace, shortest_km), slot, pairs),
+    )
+    return Reach(cell_id, len(places), indptr, *pairs)
 
 
 def _road_pairs(
@@ -291,50 +297,81 @@ def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:
     return np.asarray(_nearest(reach.indptr, reach.indices, reach.minutes, places))
 
 
-@njit(cache=True)
-def _visit_pairs(
-    sphere: Sphere,
-    slot: np.ndarray,
-    indices: np.ndarray,
-    km: np.ndarray,
-) -> None:
-    """Go from every place over the lattice cells around it; count pairs, or write them if there is room.
-
-    Going by place fills the columns of every row in ascending order. ``slot`` counts when ``indices`` is
-    empty, else it holds where the row's next pair is written. Distances by the haversine formula (Sinnott
-    1984).
-    """
-    row_of, (lons, lats), (place_lon, place_lat), reach_km = sphere
-    longest = reach_km.max() / EARTH_RADIUS_KM if reach_km.size else 0.0
-    limit = np.sin(reach_km / EARTH_RADIUS_KM / 2.0) ** 2
+@njit(cache=True, nogil=True)
+def _count_pairs(sphere: Sphere, rows: tuple[int, int], count: np.ndarray) -> None:
+    """Count the pairs of each cell of some lattice rows, by the haversine formula (Sinnott 1984)."""
+    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
     half_lon2 = np.empty(lons.size)
     for place in range(place_lon.size):
         lon, lat = place_lon[place], place_lat[place]
-        width = np.arcsin(min(np.sin(longest) / np.cos(lat), 1.0))
-        first, last = np.searchsorted(lons, lon - width), np.searchsorted(lons, lon + width, "right")
-        for col in range(first, last):
-            half_lon2[col] = np.sin((lons[col] - lon) / 2.0) ** 2
-        south, north = np.searchsorted(lats, lat - longest), np.searchsorted(lats, lat + longest, "right")
+        south, north, first, last = _box_around(sphere, rows, place)
+        if south == north:
+            continue
+        _half_chords(lons, lon, (first, last), half_lon2)
         for row in range(south, north):
             half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
             shrink = np.cos(lats[row]) * np.cos(lat)
             for col in range(first, last):
                 i = row_of[row, col]
-                if i < 0:
-                    continue
+                if i >= 0 and half_lat2 + shrink * half_lon2[col] <= limit[i]:
+                    count[i] += 1
+
+
+@njit(cache=True, nogil=True)
+def _write_pairs(
+    sphere: Sphere,
+    rows: tuple[int, int],
+    walk: tuple[np.ndarray, float],
+    slot: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Write the place and the minutes of the pairs that `_count_pairs` counts.
+
+    Going by place fills the columns of every row in ascending order.
+
+    Parameters
+    ----------
+    slot
+        Where the next pair of each cell is written; moved on.
+    """
+    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
+    pace, shortest_km = walk
+    indices, minutes = pairs
+    half_lon2 = np.empty(lons.size)
+    for place in range(place_lon.size):
+        lon, lat = place_lon[place], place_lat[place]
+        south, north, first, last = _box_around(sphere, rows, place)
+        if south == north:
+            continue
+        _half_chords(lons, lon, (first, last), half_lon2)
+        for row in range(south, north):
+            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
+            shrink = np.cos(lats[row]) * np.cos(lat)
+            for col in range(first, last):
+                i = row_of[row, col]
                 haversine = half_lat2 + shrink * half_lon2[col]
-                if haversine <= limit[i]:
-                    if indices.size:
-                        indices[slot[i]] = place
-                        km[slot[i]] = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine))
+                if i >= 0 and haversine <= limit[i]:
+                    km = np.float32(2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine)))
+                    indices[slot[i]] = place
+                    minutes[slot[i]] = max(km, shortest_km) * pace[i]
                     slot[i] += 1
 
 
-@njit(cache=True)
-def _km_to_minutes(indptr: np.ndarray, km: np.ndarray, pace: np.ndarray, shortest_km: float) -> None:
-    for i in range(indptr.size - 1):
-        for pair in range(indptr[i], indptr[i + 1]):
-            km[pair] = max(km[pair], shortest_km) * pace[i]
+@njit(cache=True, nogil=True)
+def _box_around(sphere: Sphere, rows: tuple[int, int], place: int) -> tuple[int, int, int, int]:
+    """Return the rows, of some, and the columns that may be within the longest reach of a place."""
+    _, (lons, lats), (place_lon, place_lat), (_, longest) = sphere
+    lon, lat = place_lon[place], place_lat[place]
+    width = np.arcsin(min(np.sin(longest) / np.cos(lat), 1.0))
+    south = max(np.searchsorted(lats, lat - longest), rows[0])
+    north = max(min(np.searchsorted(lats, lat + longest, "right"), rows[1]), south)
+    return south, north, np.searchsorted(lons, lon - width), np.searchsorted(lons, lon + width, "right")
+
+
+@njit(cache=True, nogil=True)
+def _half_chords(lons: np.ndarray, lon: float, cols: tuple[int, int], half_lon2: np.ndarray) -> None:
+    for col in range(cols[0], cols[1]):
+        half_lon2[col] = np.sin((lons[col] - lon) / 2.0) ** 2
 
 
 @njit(cache=True)
