@@ -10,8 +10,10 @@ from siteplanner.location.engine import maximise
 from siteplanner.location.fold import fold_capture, fold_cover
 from siteplanner.location.matrices import read_matrix
 from siteplanner.location.options import Effort, Floats, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.reports import gather_rows, report_solution
+from siteplanner.location.reports import gather_rows, report_outcome, report_solution
 from siteplanner.location.rules import build_rules
+from siteplanner.location.set_engine import maximise_sets
+from siteplanner.location.sets import Sets, find_levels, merge_sets, value_of
 from siteplanner.location.solution import Solution
 from siteplanner.location.terms import CaptureTerm, CoverTerm, Term
 
@@ -39,6 +41,9 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     _check_cover(matrix, "cover")
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
+    levels = find_levels(matrix)
+    if levels is not None:
+        return _cover_sets(merge_sets(matrix, weights, levels, sites.locked_open, sites.locked_closed), sites, effort)
     terms: list[Term] = [_cover_term(matrix, weights, sites, effort)]
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
@@ -89,6 +94,11 @@ def max_capture(
     if bonus is not None:
         terms.append(_cover_term(*bonus, sites, effort))
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+
+
+def _cover_sets(sets: Sets, sites: SiteOptions, effort: Effort) -> Solution:
+    outcome = maximise_sets(sets, build_rules(sites), sites, effort)
+    return report_outcome(outcome, sites, effort, lambda chosen: value_of(sets, chosen))
 
 
 def _cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:

@@ -1,6 +1,7 @@
 """The two ends every problem shares: rows gathered for a solve, and its outcome put into a `Solution`."""
 
 import time
+from collections.abc import Callable
 
 from siteplanner.location.engine import Outcome
 from siteplanner.location.fold import Folded
@@ -19,6 +20,13 @@ def gather_rows(folded: Folded, sites: SiteOptions, effort: Effort) -> Pairs:
 
 def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:
     """Report a maximised sum of terms."""
+    return report_outcome(outcome, sites, effort, lambda chosen: sum_values(terms, chosen))
+
+
+def report_outcome(
+    outcome: Outcome, sites: SiteOptions, effort: Effort, value_of: Callable[[Mask], float]
+) -> Solution:
+    """Report what a solve found; ``value_of`` values today's network."""
     gap = relative_gap(outcome.value, outcome.bound)
     return Solution(
         open=outcome.chosen,
@@ -28,15 +36,15 @@ def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, eff
         status=gap_status(gap, effort.gap),
         seconds=time.monotonic() - effort.started,
         iterations=outcome.iterations,
-        gain_gap=gain_gap(terms, outcome, sites.existing),
+        gain_gap=gain_gap(outcome, sites.existing, value_of),
     )
 
 
-def gain_gap(terms: list[Term], outcome: Outcome, existing: Mask | None) -> float | None:
+def gain_gap(outcome: Outcome, existing: Mask | None, value_of: Callable[[Mask], float]) -> float | None:
     """Distance of the bound as a share of what is gained over the existing network."""
     if existing is None:
         return None
-    gain = outcome.value - sum_values(terms, existing)
+    gain = outcome.value - value_of(existing)
     distance = outcome.bound - outcome.value
     if distance <= 0:
         return 0.0

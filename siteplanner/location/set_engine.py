@@ -1,0 +1,142 @@
+"""Maximise coverage of merged sets under rules: search, first-order bound, fixing, exact close."""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+
+from siteplanner.location.engine import Outcome, Race, close_by_program, find_near, threads_for
+from siteplanner.location.halpern import Relaxation
+from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
+from siteplanner.location.pairs import choose_seeds, gather_pairs
+from siteplanner.location.fold import Settled
+from siteplanner.location.rules import Rules
+from siteplanner.location.set_search import SetSearch, start_state
+from siteplanner.location.sets import Sets, restrict_sets
+from siteplanner.location.terms import CoverTerm
+
+ROUNDING = 1e-12
+"""Share by which a computed bound is raised: its sums round."""
+
+CHUNK = 40
+"""Iterations of the bound between two looks at the search."""
+
+SETTLED_SHARE = 0.05
+"""The relaxation is done when its own gap is this share of what lies between bound and incumbent."""
+
+MOST_ITERATIONS = 4000
+ROUNDS = 400
+"""Rounds of the search for each chunk."""
+
+QUIET_CHUNKS = 6
+"""Searching ends after so many chunks without a better plan, once the relaxation is done."""
+
+REDUCE_SHARE = 0.7
+"""The problem is stated anew when fixing has left less than this share of its pairs in question."""
+
+
+class SetSolver:
+    """One solve: the problem as it shrinks, the incumbent and the bound."""
+
+    def __init__(self, sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> None:
+        self.sets, self.rules, self.sites, self.effort, self.race = sets, rules, sites, effort, race
+        self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
+        self.search = SetSearch(sets, rules, start_state(effort.seed))
+        self.incumbent = -1
+
+    def run(self) -> Outcome:
+        """Search, bound, and close the gap."""
+        race = self.race
+        start = self._start()
+        self.search.begin(start)
+        self._offer(*self.search.improve())
+        race.tighten(self._most())
+        if not race.is_over():
+            self._bound_and_search()
+        if not race.is_over():
+            self._close()
+        return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+    def _start(self) -> Mask:
+        target = self.sites.existing
+        if target is None:
+            target = self.search.fill(self.rules.lower > 0, self.sites.n_open)
+        return find_near(target.copy(), self.search.marginal(target), self.rules, self.effort)
+
+    def _offer(self, chosen: Mask, value: int) -> None:
+        if value > self.incumbent:
+            self.incumbent = value
+            self.race.offer(chosen, value * self.sets.unit)
+
+    def _most(self) -> float:
+        return float(self.sets.amount + self.sets.by_site.sum() + self.sets.weight.sum()) * self.sets.unit
+
+    def _bound_and_search(self) -> None:
+        race, quiet = self.race, 0
+        relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper)
+        self._tighten(relaxation)
+        while not race.is_over():
+            done = self._is_settled(relaxation)
+            if not done:
+                relaxation.run(CHUNK, 1e-7)
+                race.iterations += CHUNK
+                self._tighten(relaxation)
+            before = self.incumbent
+            self._offer(*self.search.shake(self._pool(), ROUNDS))
+            quiet = 0 if self.incumbent > before or not done else quiet + 1
+            if quiet >= QUIET_CHUNKS:
+                break
+            relaxation = self._fix(relaxation)
+
+    def _tighten(self, relaxation: Relaxation) -> None:
+        self.race.tighten(relaxation.best.bound * self.sets.unit * (1 + ROUNDING))
+
+    def _is_settled(self, relaxation: Relaxation) -> bool:
+        own = relaxation.best.bound - relaxation.value
+        return own <= SETTLED_SHARE * (relaxation.best.bound - self.incumbent) or (
+            relaxation.iterations >= MOST_ITERATIONS
+        )
+
+    def _pool(self) -> Ints:
+        """Sites in question."""
+        return np.flatnonzero(self.lower < self.upper)
+
+    def _fix(self, relaxation: Relaxation) -> Relaxation:
+        """Fix the sites whose change would push the bound below the incumbent; shrink what is left."""
+        best = relaxation.best
+        room = best.bound - self.incumbent + 1e-9 * best.bound
+        free = self.lower < self.upper
+        shut, keep = free & (-best.reduced > room), free & (best.reduced > room)
+        if not (shut.any() or keep.any()):
+            return relaxation
+        self.upper[shut], self.lower[keep] = 0.0, 1.0
+        size = np.diff(self.sets.col_ptr)
+        if size[self.lower < self.upper].sum() > REDUCE_SHARE * size.sum():
+            return relaxation
+        self.sets, origin = restrict_sets(self.sets, self.lower > 0, self.upper < 1)
+        rules = self.rules.tightened(self.lower, self.upper)
+        self.search = SetSearch(self.sets, rules, self.search.state)
+        self.search.begin(self.race.chosen)
+        successor = Relaxation(self.sets, self.rules, self.lower, self.upper)
+        successor.take_over(relaxation, origin)
+        return successor
+
+    def _close(self) -> None:
+        """Hand what is left to the program with cuts."""
+        sets = self.sets
+        shape = (sets.n_sets, sets.n_sites)
+        matrix = sp.csr_array((np.ones(sets.sites.size, dtype=np.float32), sets.sites, sets.ptr), shape=shape)
+        seeds = choose_seeds(self.lower < self.upper, self.sites.existing, self.effort.seed)
+        weight: Floats = sets.weight * sets.unit
+        pairs = gather_pairs(matrix, weight, np.zeros(weight.size), seeds)
+        term = CoverTerm(pairs, Settled(sets.amount * sets.unit, sets.by_site * sets.unit))
+        rules = self.rules.tightened(self.lower, self.upper)
+        close_by_program([term], rules, self.race, self.effort, self.race.chosen)
+
+
+def maximise_sets(
+    sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, report: Callable[[float], float] = float
+) -> Outcome:
+    """Find an open set of proved coverage."""
+    with threads_for(sets.sites.size):
+        return SetSolver(sets, rules, sites, effort, Race(effort, report)).run()
