@@ -20,6 +20,9 @@ N_TOWNS = 300
 ZIPF = 0.8
 """Exponent of town sizes by rank; towns of a country are near 1 (Zipf 1949), counties are flatter."""
 
+RURAL_SHARE = 0.3
+"""Share of people spread evenly over the land; made up, as are the widths of towns."""
+
 PEOPLE_A_CELL = 50.0
 SAMPLE = 20_000
 """Cells on which the radius is fitted."""
@@ -147,12 +150,12 @@ def cover_within(cells: Floats, sites: Floats, radius: float, rings: tuple[float
 def _draw_cells(rng: np.random.Generator, n_cells: int, shape: Shape) -> tuple[Floats, Floats]:
     """Return centres of the most populated cells of a grid twice as large, and their people."""
     side = int(np.ceil(np.sqrt(2.0 * n_cells)))
-    density = np.full((side, side), 0.02)
+    density = np.full((side, side), 20.0 * RURAL_SHARE * n_cells / side**2)
     if shape == "towns":
         share = np.arange(1, N_TOWNS + 1) ** -ZIPF
         share /= share.sum()
-        people = rng.choice(N_TOWNS, 20 * n_cells, p=share)
-        spread = side * (0.004 + 0.09 * np.sqrt(share))
+        people = rng.choice(N_TOWNS, round(20 * (1.0 - RURAL_SHARE) * n_cells), p=share)
+        spread = side * (0.01 + 0.12 * np.sqrt(share))
         at = rng.random((N_TOWNS, 2))[people] * side
         at += rng.normal(size=at.shape) * spread[people][:, None] * rng.exponential(1.0, len(at))[:, None]
         at = np.mod(at, side).astype(np.int64)

@@ -8,12 +8,12 @@ Chambolle & Pock 2011; restarts and step balance of Applegate et al. 2021 (PDLP)
 of Lu & Yang 2024; diagonal steps of Pock & Chambolle 2011 (alpha = 1).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from siteplanner.location.options import Floats, Ints
 from siteplanner.location.rules import Rules
@@ -36,18 +36,41 @@ estimates beyond it were seen to stall)."""
 
 
 class Dual(NamedTuple):
-    """Multipliers: per set (between 0 and its weight, in units) and per rule; they prove ``bound``."""
+    """Multipliers per set and per rule (all but n_open); they prove ``bound``.
+
+    ``reduced`` is the bound's sensitivity to each site, its zero at the last site taken.
+    """
 
     by_set: Floats
     by_rule: Floats
     bound: float
     reduced: Floats
-    threshold: float
 
 
-@dataclass
-class _Point:
-    """An iterate with what is linear in it: the sites' prices of its set multipliers."""
+class _Frame(NamedTuple):
+    """What the compiled loop reads: sets, their weights and caps, the other rules, the box."""
+
+    ptr: Ints
+    sites: NDArray[np.int32]
+    weight: Floats
+    cap: Floats
+    bounds: Ints
+    alone: Floats
+    rule_ptr: Ints
+    rule_sites: Ints
+    rule_values: Floats
+    low: Floats
+    high: Floats
+    lower: Floats
+    upper: Floats
+    n_open: float
+    step_u: Floats
+    step_p: Floats
+    step_x: Floats
+
+
+class _Iterate(NamedTuple):
+    """Sites, set multipliers, rule prices, and the pull of the multipliers on the sites (linear in them)."""
 
     x: Floats
     u: Floats
@@ -55,156 +78,294 @@ class _Point:
     pull: Floats
 
 
+class Start(NamedTuple):
+    """Where a relaxation may start: point, multipliers, step balance."""
+
+    x: Floats
+    by_set: Floats
+    by_rule: Floats
+    balance: float
+
+
 class Relaxation:
-    """The linear relaxation of a coverage problem, solved as far as asked; keeps its best bound."""
+    """The linear relaxation of a coverage problem, solved as far as asked; keeps its best bound.
 
-    def __init__(self, sets: Sets, rules: Rules, lower: Floats, upper: Floats) -> None:
-        self.sets = sets
-        self._lower, self._upper = lower, upper
-        counted = np.array([name == "n_open" for name in rules.family], dtype=np.bool_)
-        self.n_open = float(rules.high[counted][0])
-        others = np.flatnonzero(~counted)
-        self._matrix: sp.csr_array = rules.matrix[others]
-        self._columns = sp.csr_array(self._matrix.T)
-        self._low, self._high = rules.low[others], rules.high[others]
-        self._weight = sets.weight.astype(np.float64)
-        self._alone = sets.by_site.astype(np.float64)
-        self._bounds = _split(sets.ptr)
+    Parameters
+    ----------
+    lower, upper
+        Box of the sites, tighter than that of the rules where sites are fixed.
+    must
+        Sets that have to be covered (none if not given).
+    start
+        Where to begin, from a relaxation that is alike.
+    """
+
+    def __init__(  # noqa: PLR0913 - a problem, a box, and where to start
+        self,
+        sets: Sets,
+        rules: Rules,
+        lower: Floats,
+        upper: Floats,
+        *,
+        must: Ints | None = None,
+        start: Start | None = None,
+    ) -> None:
+        self.sets, self.iterations, self.value = sets, 0, -np.inf
+        self._frame = _build_frame(sets, rules, lower, upper, must)
+        frame = self._frame
         self._block = np.zeros((BLOCKS, sets.n_sites))
-        self._spare = np.empty(sets.n_sets)
-        self._set_steps()
-        self.balance, self.iterations = 1.0, 0
-        self.x = np.clip(np.full(sets.n_sites, self.n_open / max(sets.n_sites, 1)), lower, upper)
-        self.best = Dual(np.zeros(0), np.zeros(0), np.inf, np.zeros(0), 0.0)
-        self.value = -np.inf
-        start = _Point(self.x, 0.5 * self._weight, np.zeros(self._low.size), np.zeros(sets.n_sites))
-        self._restart(start)
-
-    def take_over(self, former: "Relaxation", origin: Ints) -> None:
-        """Start where the relaxation of the larger problem stood; ``origin`` maps its sets to those left."""
-        u = np.bincount(origin + 1, weights=former.best.by_set, minlength=self.sets.n_sets + 1)[1:]
-        x = np.clip(former.x, self._lower, self._upper)
-        self._restart(_Point(x, np.minimum(u, self._weight), former.best.by_rule, x))
-        self.balance = former.balance
-
-    def run(self, iterations: int, stop_gap: float) -> None:
-        """Iterate so many times, or until bound and value of the relaxation are a share apart."""
-        for _ in range(iterations):
-            self._iterate()
-            if self._should_restart():
-                self._rebalance()
-                self._restart(self._target())
-                self.value = max(self.value, self._value(self.x))
-                if self.best.bound - self.value <= stop_gap * abs(self.value):
-                    break
-
-    def _set_steps(self) -> None:
-        """Steps w / |set| and 1 / sum of w: any row scaling satisfies the condition of Pock & Chambolle."""
-        size = np.maximum(np.diff(self.sets.ptr), 1)
-        total = _pull(self.sets, self._weight, self._bounds, self._block)
-        scale = float(total.mean()) or 1.0
-        entries = np.maximum(abs(self._matrix).sum(axis=1), 1e-12)
-        self._step_u = self._weight / size
-        self._step_p = scale / entries
-        self._step_x = 1.0 / np.maximum(total + scale * abs(self._columns).sum(axis=1), 1e-6 * scale)
-
-    def _restart(self, point: _Point) -> None:
-        u = point.u.copy()
-        pull = _pull(self.sets, u, self._bounds, self._block)
-        self._at = _Point(point.x.copy(), u, point.p.copy(), pull)
-        self._anchor = _Point(point.x.copy(), u.copy(), point.p.copy(), pull.copy())
-        self._keep_bound(float((self._weight - u).sum()), u, point.p, pull)
-        self._inner, self._first, self._last, self._now = 0, np.inf, np.inf, np.inf
-        self.x = point.x.copy()
-
-    def _target(self) -> _Point:
-        return _Point(self._x_next, self._spare, self._p_next, self._pull_next)
-
-    def _iterate(self) -> None:
-        at, step_x = self._at, self._step_x / self.balance
-        step_u, step_p = self._step_u * self.balance, self._step_p * self.balance
-        if self._inner > 0:
-            share = self._inner / (self._inner + 1)
-            self._mix(share)
-        gradient = at.pull + self._alone - self._columns @ at.p
-        self._x_next = _project(at.x + step_x * gradient, step_x, self._lower, self._upper, self.n_open)
-        ahead = 2.0 * self._x_next - at.x
-        rest, moved = _dual_step(
-            self.sets, self._weight, step_u, self._bounds, ahead, at.u, self._spare, self._block
+        if start is None:
+            even = np.full(sets.n_sites, frame.n_open / max(sets.n_sites, 1))
+            start = Start(even, 0.5 * frame.weight, np.zeros(frame.low.size), 1.0)
+        self.balance = start.balance
+        self._next = _Iterate(
+            np.clip(start.x, lower, upper),
+            np.minimum(start.by_set, frame.cap),
+            start.by_rule.copy(),
+            np.zeros(sets.n_sites),
         )
-        self._pull_next = self._block.sum(axis=0)
-        v = at.p + step_p * (self._matrix @ ahead)
-        self._p_next = v - step_p * np.clip(v / step_p, self._low, self._high)
-        self._keep_bound(rest, self._spare, self._p_next, self._pull_next)
-        dx = self._x_next - at.x
-        dp = self._p_next - at.p
-        cross = float((self._pull_next - at.pull - self._columns @ dp) @ dx)
-        square = float((dx * dx / step_x).sum() + moved + (dp * dp / step_p).sum()) - 2.0 * cross
-        self._last, self._now = self._now, np.sqrt(max(square, 0.0))
-        if self._inner == 0:
-            self._first = self._now
-        self._inner += 1
-        self.iterations += 1
+        self._at, self._anchor = _copy(self._next), _copy(self._next)
+        self._best = _copy(self._next)
+        self._numbers = np.zeros(8)
+        self._numbers[BOUND] = np.inf
+        self._restart()
 
-    def _mix(self, share: float) -> None:
-        """Reflect the last step and draw it towards the anchor."""
-        at, anchor, rest = self._at, self._anchor, 1.0 - share
-        at.x = share * (2.0 * self._x_next - at.x) + rest * anchor.x
-        at.p = share * (2.0 * self._p_next - at.p) + rest * anchor.p
-        at.pull = share * (2.0 * self._pull_next - at.pull) + rest * anchor.pull
-        _mix_in_place(at.u, self._spare, anchor.u, share)
+    @property
+    def x(self) -> Floats:
+        """The point at the last restart."""
+        return self._anchor.x
 
-    def _keep_bound(self, rest: float, u: Floats, price: Floats, pull: Floats) -> None:
-        reduced = pull + self._alone - self._columns @ price
-        top, threshold = best_of_box(reduced, self._lower, self._upper, self.n_open)
-        bound = rest + _sides(price, self._low, self._high) + top + self.sets.amount
-        if bound < self.best.bound:
-            self.best = Dual(u.copy(), price.copy(), bound, reduced - threshold, threshold)
+    @property
+    def best(self) -> Dual:
+        """The multipliers of the best bound."""
+        best, frame = self._best, self._frame
+        reduced = best.pull + frame.alone - _price_sites(frame, best.p)
+        threshold = best_of_box(reduced, frame.lower, frame.upper, frame.n_open)[1]
+        return Dual(best.u, best.p, self.bound, reduced - threshold)
 
-    def _should_restart(self) -> bool:
-        if self._inner <= 1:
-            return False
-        return (
-            self._now <= SUFFICIENT * self._first
-            or (self._now <= NECESSARY * self._first and self._now > self._last)
-            or self._inner >= LONGEST * self.iterations
-        )
+    @property
+    def bound(self) -> float:
+        """Best bound so far, in units."""
+        return float(self._numbers[BOUND]) + self.sets.amount
+
+    def start(self) -> Start:
+        """Return where a relaxation of a problem alike may start."""
+        return Start(self.x, self._best.u, self._best.p, self.balance)
+
+    def run(self, iterations: int, stop_gap: float, floor: float = -np.inf) -> None:
+        """Iterate so many times, until bound and value are a share apart, or until the bound is below a floor."""
+        end = self.iterations + iterations
+        floor -= self.sets.amount
+        while self.iterations < end:
+            done = _iterate(
+                self._frame,
+                (self._at, self._next, self._anchor, self._best),
+                self._block,
+                self._numbers,
+                (self.balance, self.iterations, end - self.iterations, floor),
+            )
+            self.iterations += done
+            if self._numbers[BOUND] < floor:
+                return
+            if self._numbers[RESTART] == 0.0:
+                continue
+            self._rebalance()
+            self._restart()
+            self.value = max(self.value, self._worth())
+            if self.bound - self.value <= stop_gap * abs(self.value):
+                return
+
+    def _restart(self) -> None:
+        frame, after = self._frame, self._next
+        _add_up(frame, after.u, self._block)
+        after.pull[:] = self._block.sum(axis=0)
+        for held in (self._at, self._anchor):
+            for old, new in zip(held, after, strict=True):
+                old[:] = new
+        numbers = self._numbers
+        numbers[INNER] = numbers[RESTART] = 0.0
+        rest = float((frame.weight - after.u).sum())
+        _keep_bound(frame, after, rest, self._best, numbers)
 
     def _rebalance(self) -> None:
-        dx = self._x_next - self._anchor.x
-        dp = self._p_next - self._anchor.p
-        primal = np.sqrt(float((dx * dx / self._step_x).sum()))
-        square = _distance(self._spare, self._anchor.u, self._step_u) + float((dp * dp / self._step_p).sum())
-        dual = np.sqrt(square)
+        frame, after, anchor = self._frame, self._next, self._anchor
+        dx, dp = after.x - anchor.x, after.p - anchor.p
+        primal = float((dx * dx / frame.step_x).sum())
+        dual = _distance(after.u, anchor.u, frame.step_u) + float((dp * dp / frame.step_p).sum())
         if primal > 0 and dual > 0:
-            wish = SMOOTHING * np.log(dual / primal) + (1 - SMOOTHING) * np.log(self.balance)
+            wish = 0.5 * SMOOTHING * np.log(dual / primal) + (1 - SMOOTHING) * np.log(self.balance)
             self.balance = float(np.clip(np.exp(wish), 1.0 / MOST_BALANCE, MOST_BALANCE))
 
-    def _value(self, x: Floats) -> float:
-        """Worth of a fractional point, less what its broken rules could bring at the present prices."""
-        activity = self._matrix @ x
-        broken = np.maximum(self._low - activity, 0.0) + np.maximum(activity - self._high, 0.0)
-        fine = float(np.abs(self._p_next) @ broken)
-        return _worth(self.sets, self._weight, self._bounds, x) + float(self._alone @ x) + self.sets.amount - fine
+    def _worth(self) -> float:
+        """Worth of the fractional point, less what its broken rules could bring at the present prices."""
+        frame, x = self._frame, self.x
+        activity = _activity(frame, x)
+        broken = np.maximum(frame.low - activity, 0.0) + np.maximum(activity - frame.high, 0.0)
+        fine = float(np.abs(self._next.p) @ broken)
+        return float(_worth_of(frame, x, self._next.u)) + float(frame.alone @ x) + self.sets.amount - fine
 
 
-def best_of_box(value: Floats, lower: Floats, upper: Floats, total: float) -> tuple[float, float]:
+def _copy(iterate: _Iterate) -> _Iterate:
+    return _Iterate(*(part.copy() for part in iterate))
+
+
+def _build_frame(sets: Sets, rules: Rules, lower: Floats, upper: Floats, must: Ints | None) -> _Frame:
+    """Steps are w / |set| and 1 / sum of w: any scaling of rows satisfies Pock & Chambolle's condition."""
+    counted = np.array([name == "n_open" for name in rules.family], dtype=np.bool_)
+    others = np.flatnonzero(~counted)
+    matrix: sp.csr_array = rules.matrix[others]
+    weight = sets.weight.astype(np.float64)
+    cap = weight.copy()
+    size = np.diff(sets.ptr)
+    total = np.bincount(sets.sites, weights=np.repeat(weight, size), minlength=sets.n_sites)
+    scale = float(total.mean()) or 1.0
+    force = weight.copy()
+    if must is not None and must.size:
+        cap[must] = np.inf
+        force[must] = np.maximum(force[must], scale)
+        total = np.bincount(sets.sites, weights=np.repeat(force, size), minlength=sets.n_sites)
+    entries = np.maximum(abs(matrix).sum(axis=1), 1e-12)
+    columns = abs(matrix).sum(axis=0)
+    return _Frame(
+        sets.ptr,
+        sets.sites,
+        weight,
+        cap,
+        _split(sets.ptr),
+        sets.by_site.astype(np.float64),
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int64),
+        matrix.data.astype(np.float64),
+        rules.low[others],
+        rules.high[others],
+        lower.copy(),
+        upper.copy(),
+        float(rules.high[counted][0]),
+        force / np.maximum(size, 1),
+        scale / entries,
+        1.0 / np.maximum(total + scale * columns, 1e-6 * scale),
+    )
+
+
+BOUND, RESTART, INNER, FIRST, LAST = range(5)
+"""Places of the running numbers: best bound, restart asked, iterations since, first and last residual."""
+
+
+@njit(cache=True)
+def _iterate(frame, iterates, block, numbers, plan):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Iterate until a restart is due, the bound falls below the floor or the count is used up."""
+    at, after, anchor, best = iterates
+    balance, before, count, floor = plan
+    step_x, step_u, step_p = frame.step_x / balance, frame.step_u * balance, frame.step_p * balance
+    numbers[RESTART] = 0.0
+    price_after = _price_sites(frame, after.p)
+    for done in range(1, count + 1):
+        inner = numbers[INNER]
+        if inner > 0:
+            _mix(at, after, anchor, inner / (inner + 1.0))
+        price = _price_sites(frame, at.p)
+        gradient = at.pull + frame.alone - price
+        after.x[:] = _project(at.x + step_x * gradient, step_x, frame.lower, frame.upper, frame.n_open)
+        ahead = 2.0 * after.x - at.x
+        rest, moved = _dual_step(frame, step_u, ahead, at.u, after.u, block)
+        _sum_blocks(block, after.pull)
+        activity = _activity(frame, ahead)
+        for r in range(activity.size):
+            v = at.p[r] + step_p[r] * activity[r]
+            after.p[r] = v - step_p[r] * min(max(v / step_p[r], frame.low[r]), frame.high[r])
+            moved += (after.p[r] - at.p[r]) ** 2 / step_p[r]
+        _keep_bound(frame, after, rest, best, numbers)
+        price_after = _price_sites(frame, after.p)
+        square = moved
+        for j in range(ahead.size):
+            dx = after.x[j] - at.x[j]
+            square += dx * (dx / step_x[j] - 2.0 * (after.pull[j] - at.pull[j] - price_after[j] + price[j]))
+        now, last = np.sqrt(max(square, 0.0)), numbers[LAST]
+        if inner == 0:
+            numbers[FIRST] = now
+        first = numbers[FIRST]
+        numbers[LAST] = now
+        numbers[INNER] = inner + 1.0
+        if inner > 0 and (
+            now <= SUFFICIENT * first
+            or (now <= NECESSARY * first and now > last)
+            or inner >= LONGEST * (before + done)
+        ):
+            numbers[RESTART] = 1.0
+            return done
+        if numbers[BOUND] < floor:
+            return done
+    return count
+
+
+@njit(cache=True)
+def _mix(at, after, anchor, share):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Reflect the last step and draw it towards the anchor."""
+    rest = 1.0 - share
+    for j in range(at.x.size):
+        at.x[j] = share * (2.0 * after.x[j] - at.x[j]) + rest * anchor.x[j]
+        at.pull[j] = share * (2.0 * after.pull[j] - at.pull[j]) + rest * anchor.pull[j]
+    for r in range(at.p.size):
+        at.p[r] = share * (2.0 * after.p[r] - at.p[r]) + rest * anchor.p[r]
+    for r in range(at.u.size):
+        at.u[r] = share * (2.0 * after.u[r] - at.u[r]) + rest * anchor.u[r]
+
+
+@njit(cache=True)
+def _keep_bound(frame, after, rest, best, numbers):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Work out the bound that the multipliers prove; keep them if it is the best."""
+    reduced = after.pull + frame.alone - _price_sites(frame, after.p)
+    sides = 0.0
+    for r in range(after.p.size):
+        if after.p[r] > 0:
+            sides += after.p[r] * frame.high[r]
+        elif after.p[r] < 0:
+            sides += after.p[r] * frame.low[r]
+    bound = rest + sides + best_of_box(reduced, frame.lower, frame.upper, frame.n_open)[0]
+    if bound < numbers[BOUND]:
+        numbers[BOUND] = bound
+        best.x[:] = after.x
+        best.u[:] = after.u
+        best.p[:] = after.p
+        best.pull[:] = after.pull
+
+
+@njit(cache=True)
+def _price_sites(frame, p):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    out = np.zeros(frame.lower.size)
+    for r in range(p.size):
+        if p[r] != 0.0:
+            for k in range(frame.rule_ptr[r], frame.rule_ptr[r + 1]):
+                out[frame.rule_sites[k]] += p[r] * frame.rule_values[k]
+    return out
+
+
+@njit(cache=True)
+def _activity(frame, x):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    out = np.zeros(frame.low.size)
+    for r in range(out.size):
+        for k in range(frame.rule_ptr[r], frame.rule_ptr[r + 1]):
+            out[r] += frame.rule_values[k] * x[frame.rule_sites[k]]
+    return out
+
+
+@njit(cache=True)
+def best_of_box(value, lower, upper, total):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Most of ``value @ x`` with x in a box of 0/1 bounds and summing to a total; the price of one more."""
-    free = np.flatnonzero(lower < upper)
-    room = int(round(total - float(lower.sum())))
-    fixed = float(value @ lower)
-    if room <= 0 or free.size == 0:
-        return fixed, float(value[free].max(initial=0.0))
-    room = min(room, free.size)
-    inside = value[free]
-    at = inside.size - room
-    inside = np.partition(inside, at)
-    return fixed + float(np.sort(inside[at:]).sum()), float(inside[at])
-
-
-def _sides(price: Floats, low: Floats, high: Floats) -> float:
-    above, below = price > 0, price < 0
-    return float(price[above] @ high[above] + price[below] @ low[below])
+    fixed, room, n_free = 0.0, total, 0
+    free = np.empty(value.size)
+    for j in range(value.size):
+        if lower[j] < upper[j]:
+            free[n_free] = value[j]
+            n_free += 1
+        elif lower[j] > 0:
+            fixed += value[j]
+            room -= 1.0
+    take = min(int(np.rint(room)), n_free)
+    if take <= 0 or n_free == 0:
+        return fixed, np.inf if n_free else 0.0
+    inside = np.partition(free[:n_free], n_free - take)
+    return fixed + np.sort(inside[n_free - take :]).sum(), inside[n_free - take]
 
 
 def _split(ptr: Ints) -> Ints:
@@ -215,41 +376,42 @@ def _split(ptr: Ints) -> Ints:
     return bounds
 
 
-def _pull(sets: Sets, u: Floats, bounds: Ints, block: Floats) -> Floats:
-    _add_up(sets, u, bounds, block)
-    total: Floats = block.sum(axis=0)
-    return total
+@njit(cache=True)
+def _sum_blocks(block, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    out[:] = 0.0
+    for b in range(block.shape[0]):
+        for j in range(out.size):
+            out[j] += block[b, j]
 
 
 @njit(cache=True, parallel=True)
-def _add_up(sets, u, bounds, block):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    for b in prange(bounds.size - 1):
+def _add_up(frame, u, block):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    for b in prange(block.shape[0]):
         g = block[b]
         g[:] = 0.0
-        for r in range(bounds[b], bounds[b + 1]):
-            for k in range(sets.ptr[r], sets.ptr[r + 1]):
-                g[sets.sites[k]] += u[r]
+        for r in range(frame.bounds[b], frame.bounds[b + 1]):
+            for k in range(frame.ptr[r], frame.ptr[r + 1]):
+                g[frame.sites[k]] += u[r]
 
 
 @njit(cache=True, parallel=True)
-def _dual_step(sets, weight, step, bounds, x, u, u_next, block):  # type: ignore[no-untyped-def]  # noqa: PLR0913 # pragma: no cover
-    """One pass over the pairs: ``u_next = clip(u - step (A x - 1), 0, w)`` and its pull on the sites, by block.
+def _dual_step(frame, step, x, u, u_next, block):  # type: ignore[no-untyped-def]  # noqa: PLR0913 # pragma: no cover
+    """One pass over the pairs: ``u_next = clip(u - step (A x - 1), 0, cap)`` and its pull on the sites, by block.
 
     Returns sum(w - u_next) and the squared length of the step.
     """
-    rest = np.zeros(bounds.size - 1)
-    move = np.zeros(bounds.size - 1)
-    ptr, sites = sets.ptr, sets.sites
-    for b in prange(bounds.size - 1):
+    rest, move = np.zeros(block.shape[0]), np.zeros(block.shape[0])
+    ptr, sites, weight, cap = frame.ptr, frame.sites, frame.weight, frame.cap
+    for b in prange(block.shape[0]):
         g = block[b]
         g[:] = 0.0
         total = 0.0
         moved = 0.0
-        for r in range(bounds[b], bounds[b + 1]):
+        for r in range(frame.bounds[b], frame.bounds[b + 1]):
             s = 0.0
             for k in range(ptr[r], ptr[r + 1]):
                 s += x[sites[k]]
-            v = min(max(u[r] - step[r] * (s - 1.0), 0.0), weight[r])
+            v = min(max(u[r] - step[r] * (s - 1.0), 0.0), cap[r])
             d = v - u[r]
             moved += d * d / step[r]
             u_next[r] = v
@@ -263,21 +425,17 @@ def _dual_step(sets, weight, step, bounds, x, u, u_next, block):  # type: ignore
 
 
 @njit(cache=True, parallel=True)
-def _worth(sets, weight, bounds, x):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    out = np.zeros(bounds.size - 1)
-    for b in prange(bounds.size - 1):
-        for r in range(bounds[b], bounds[b + 1]):
+def _worth_of(frame, x, u):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    out = np.zeros(frame.bounds.size - 1)
+    for b in prange(frame.bounds.size - 1):
+        for r in range(frame.bounds[b], frame.bounds[b + 1]):
             s = 0.0
-            for k in range(sets.ptr[r], sets.ptr[r + 1]):
-                s += x[sets.sites[k]]
-            out[b] += weight[r] * min(s, 1.0)
+            for k in range(frame.ptr[r], frame.ptr[r + 1]):
+                s += x[frame.sites[k]]
+            out[b] += frame.weight[r] * min(s, 1.0)
+            if frame.cap[r] > frame.weight[r] and s < 1.0:
+                out[b] -= max(u[r] - frame.weight[r], 0.0) * (1.0 - s)
     return out.sum()
-
-
-@njit(cache=True)
-def _mix_in_place(u, u_next, anchor, share):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    for r in range(u.size):
-        u[r] = share * (2.0 * u_next[r] - u[r]) + (1.0 - share) * anchor[r]
 
 
 @njit(cache=True)

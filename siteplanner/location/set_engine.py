@@ -5,15 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.engine import Outcome, Race, close_by_program, find_near, threads_for
+from siteplanner.location.engine import FIRST_NODES, Outcome, Race, close_by_program, find_near, threads_for
 from siteplanner.location.halpern import Relaxation
 from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
 from siteplanner.location.pairs import choose_seeds, gather_pairs
 from siteplanner.location.fold import Settled
+from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.set_search import SetSearch, start_state
 from siteplanner.location.sets import Sets, restrict_sets
 from siteplanner.location.terms import CoverTerm
+from siteplanner.location.tree import Node, Tree
 
 ROUNDING = 1e-12
 """Share by which a computed bound is raised: its sums round."""
@@ -25,6 +27,9 @@ SETTLED_SHARE = 0.05
 """The relaxation is done when its own gap is this share of what lies between bound and incumbent."""
 
 MOST_ITERATIONS = 4000
+ROUND_EVERY = 8
+"""Nodes between two costly attempts at a better plan."""
+
 ROUNDS = 400
 """Rounds of the search for each chunk."""
 
@@ -54,6 +59,8 @@ class SetSolver:
         if not race.is_over():
             self._bound_and_search()
         if not race.is_over():
+            self._branch()
+        if not race.is_over():
             self._close()
         return Outcome(race.chosen, race.value, race.bound, race.iterations)
 
@@ -73,7 +80,7 @@ class SetSolver:
 
     def _bound_and_search(self) -> None:
         race, quiet = self.race, 0
-        relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper)
+        relaxation = self.relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper)
         self._tighten(relaxation)
         while not race.is_over():
             done = self._is_settled(relaxation)
@@ -86,14 +93,14 @@ class SetSolver:
             quiet = 0 if self.incumbent > before or not done else quiet + 1
             if quiet >= QUIET_CHUNKS:
                 break
-            relaxation = self._fix(relaxation)
+            relaxation = self.relaxation = self._fix(relaxation)
 
     def _tighten(self, relaxation: Relaxation) -> None:
-        self.race.tighten(relaxation.best.bound * self.sets.unit * (1 + ROUNDING))
+        self.race.tighten(relaxation.bound * self.sets.unit * (1 + ROUNDING))
 
     def _is_settled(self, relaxation: Relaxation) -> bool:
-        own = relaxation.best.bound - relaxation.value
-        return own <= SETTLED_SHARE * (relaxation.best.bound - self.incumbent) or (
+        own = relaxation.bound - relaxation.value
+        return own <= SETTLED_SHARE * (relaxation.bound - self.incumbent) or (
             relaxation.iterations >= MOST_ITERATIONS
         )
 
@@ -117,9 +124,43 @@ class SetSolver:
         rules = self.rules.tightened(self.lower, self.upper)
         self.search = SetSearch(self.sets, rules, self.search.state)
         self.search.begin(self.race.chosen)
-        successor = Relaxation(self.sets, self.rules, self.lower, self.upper)
-        successor.take_over(relaxation, origin)
-        return successor
+        start = relaxation.start()
+        by_set = np.bincount(origin + 1, weights=start.by_set, minlength=self.sets.n_sets + 1)[1:]
+        start = start._replace(by_set=by_set)
+        return Relaxation(self.sets, self.rules, self.lower, self.upper, start=start)
+
+    def _branch(self) -> None:
+        """Branch on sets; the search starts anew from what the nodes suggest."""
+        race, unit = self.race, self.sets.unit
+        root = Node(
+            self.relaxation.bound, self.lower, self.upper, np.zeros(0, dtype=np.int64), self.relaxation.start()
+        )
+        tree = Tree(self.sets, self.rules, root)
+        nodes = 0
+        while tree.is_open() and not race.is_over():
+            x = tree.expand(self.incumbent, self.effort.gap)
+            nodes += 1
+            race.tighten(tree.bound() * unit * (1 + ROUNDING))
+            if x is not None:
+                self._round(x, nodes)
+        race.iterations += tree.iterations
+
+    def _round(self, x: Floats, nodes: int) -> None:
+        """Search from the plan nearest to a fractional point; now and then disturb the incumbent."""
+        chosen = np.zeros(x.size, dtype=np.bool_)
+        chosen[np.argsort(-x, kind="stable")[: self.sites.n_open]] = True
+        if not self.rules.allows(chosen.astype(np.float64)):
+            if nodes & (nodes - 1) and nodes % ROUND_EVERY:
+                return
+            answer = solve_linear(self.rules, x, self.race.seconds_left(), self.effort.seed, nodes=FIRST_NODES)
+            if answer.point is None:
+                return
+            chosen = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
+        self.search.begin(chosen)
+        self._offer(*self.search.improve())
+        if nodes % ROUND_EVERY == 0:
+            self.search.begin(self.race.chosen)
+            self._offer(*self.search.shake(self._pool(), ROUNDS // 4))
 
     def _close(self) -> None:
         """Hand what is left to the program with cuts."""

@@ -306,3 +306,47 @@ def greedy(sets, rules, walk, n_open):
             break
         toggle(sets, rules, walk, best)
         count += 1
+
+
+@njit(cache=True)
+def anneal(sets, rules, walk, pool, state, steps, value, hot, cold):
+    """Simulated annealing: a random site of the pool enters, the least missed one leaves."""
+    best = walk.chosen.copy()
+    best_value = value
+    n_open = walk.chosen.sum()
+    opens = np.flatnonzero(walk.chosen)
+    extra, count, owner, marginal = walk.extra, walk.count, walk.owner, walk.marginal
+    factor = (cold / hot) ** (1.0 / max(steps, 1))
+    heat = hot
+    for _ in range(steps):
+        heat *= factor
+        b = pool[_random(state, pool.size)]
+        if walk.chosen[b] or not rules.may_open[b]:
+            continue
+        # the change is at most the gain of b less the smallest loss; skip hopeless ones early
+        draw = -heat * np.log((_random(state, 1 << 30) + 1.0) / (1 << 30))
+        for at in range(sets.col_ptr[b], sets.col_ptr[b + 1]):
+            r = sets.col_rows[at]
+            if count[r] == 1:
+                extra[owner[r]] += sets.weight[r]
+        at_best, least = -1, np.int64(2**62)
+        for at in range(n_open):
+            a = opens[at]
+            v = marginal[a] - extra[a]
+            extra[a] = 0
+            if v < least and rules.may_close[a] and swap_fits(rules, walk.activity, a, b):
+                at_best, least = at, v
+        if at_best < 0:
+            continue
+        change = marginal[b] - least
+        if change < -draw:
+            continue
+        a = opens[at_best]
+        toggle(sets, rules, walk, a)
+        toggle(sets, rules, walk, b)
+        opens[at_best] = b
+        value += change
+        if value > best_value:
+            best_value = value
+            best[:] = walk.chosen
+    return best, best_value, value

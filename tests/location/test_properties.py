@@ -102,7 +102,7 @@ def test_time_limit_is_told_and_its_bound_holds(small_province):
 
 def test_search_trees_cut_short_reach_the_same_optimum(monkeypatch):
     rng = np.random.default_rng(14)
-    cover = np.where(rng.random((80, 30)) < 0.1, 1.0 - 0.1 * rng.random((80, 30)), 0.0)
+    utility = np.where(rng.random((80, 30)) < 0.15, 1.0, 0.0)
     weight = rng.integers(1, 9, 80).astype(float)
     nodes = []
     solve = engine.Master.solve
@@ -112,12 +112,12 @@ def test_search_trees_cut_short_reach_the_same_optimum(monkeypatch):
         return solve(self, seconds, gap, chosen, limit)
 
     monkeypatch.setattr(engine.Master, "solve", count)
-    whole = max_coverage(cover, weight, 8, gap=0.0)
+    whole = max_capture(utility, weight, np.full(80, 0.02), 8, gap=0.0)
     assert whole.status == "optimal"
     rounds = len(nodes)
     nodes.clear()
     monkeypatch.setattr(engine, "FIRST_NODES", 1)
-    short = max_coverage(cover, weight, 8, gap=0.0)
+    short = max_capture(utility, weight, np.full(80, 0.02), 8, gap=0.0)
     assert (short.status, short.objective) == (whole.status, pytest.approx(whole.objective))
     assert max(nodes) > 1
     assert len(nodes) > rounds
