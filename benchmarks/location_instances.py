@@ -92,7 +92,9 @@ def make_square(seed: int, n_cells: int, n_sites: int, radius: float, n_open: in
     cells, sites = rng.random((n_cells, 2)) * 30.0, rng.random((n_sites, 2)) * 30.0
     weight = rng.integers(1, 101, n_cells).astype(np.float64)
     cover = cover_within(cells, sites, radius, (1.0,))
-    return Instance(f"{n_cells}x{n_sites} r{radius:g} k{n_open} seed {seed}", cover, weight, n_open, cells, sites, {})
+    return Instance(
+        f"{n_cells}x{n_sites} r{radius:g} k{n_open} seed {seed}", cover, weight, n_open, cells, sites, {}
+    )
 
 
 def make_relocation(  # noqa: PLR0913 - what the instance varies in
@@ -186,7 +188,7 @@ def _nearest(points: Floats, centres: Floats) -> NDArray[np.int64]:
 
 
 def _place_greedily(plain: Instance, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A network placed well for yesterday's people: greedy on weights that have changed since."""
+    """Place a network well for yesterday's people: greedy on weights that have changed since."""
     by_site = plain.cover.T.tocsr()
     people = plain.weight * rng.lognormal(0.0, 0.3, plain.weight.size)
     worth = by_site @ people
@@ -224,7 +226,15 @@ def _bucket(sites: Floats, radius: float) -> tuple[NDArray[np.int64], NDArray[np
 
 
 @njit(cache=True, parallel=True)
-def _count_near(cells, sites, radius, start, order, low, n_y):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _count_near(
+    cells: Floats,
+    sites: Floats,
+    radius: float,
+    start: NDArray[np.int64],
+    order: NDArray[np.int64],
+    low: Floats,
+    n_y: int,
+) -> NDArray[np.int64]:  # pragma: no cover - compiled
     out = np.zeros(len(cells), dtype=np.int64)
     for i in prange(len(cells)):
         x, y = int((cells[i, 0] - low[0]) // radius), int((cells[i, 1] - low[1]) // radius)
@@ -240,7 +250,17 @@ def _count_near(cells, sites, radius, start, order, low, n_y):  # type: ignore[n
 
 
 @njit(cache=True, parallel=True)
-def _fill_near(cells, sites, radius, start, order, low, n_y, ptr, worth):  # type: ignore[no-untyped-def]  # noqa: PLR0913 # pragma: no cover
+def _fill_near(  # noqa: PLR0913, PLR0917 - the arrays of one loop
+    cells: Floats,
+    sites: Floats,
+    radius: float,
+    start: NDArray[np.int64],
+    order: NDArray[np.int64],
+    low: Floats,
+    n_y: int,
+    ptr: NDArray[Any],
+    worth: NDArray[Any],
+) -> tuple[NDArray[np.int32], NDArray[Any]]:  # pragma: no cover - compiled
     out = np.empty(ptr[-1], dtype=np.int32)
     data = np.empty(ptr[-1], dtype=worth.dtype)
     for i in prange(len(cells)):

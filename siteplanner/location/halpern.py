@@ -1,8 +1,8 @@
 """Bound on coverage by a first-order method: restarted, reflected Halpern iterations of PDHG.
 
-The relaxation ``max over x, min over 0 <= u <= w and prices p of  sum(w - u) + (A'u + c - R'p) x + p b`` has x in
-a box with n_open of them in all; the other rules R stand behind prices. Whatever u and p are, its maximum over
-x is a sum of the n_open largest values: a bound in closed form, whatever the quality of the iterate.
+The relaxation ``max over x, min over 0 <= u <= w and prices p of  sum(w - u) + (A'u + c - R'p) x + p b``
+has x in a box with n_open of them in all; the other rules R stand behind prices. Whatever u and p are, its
+maximum over x is a sum of the n_open largest values: a bound in closed form, however good the iterate.
 
 Chambolle & Pock 2011; restarts and step balance of Applegate et al. 2021 (PDLP); reflected Halpern iterations
 of Lu & Yang 2024; diagonal steps of Pock & Chambolle 2011 (alpha = 1).
@@ -33,6 +33,11 @@ SMOOTHING = 0.5
 MOST_BALANCE = 30.0
 """Furthest the step balance may drift from one (no source: where weights and steps have been scaled alike,
 estimates beyond it were seen to stall)."""
+
+
+FULL_RULE = 200.0
+"""Sites of a rule that weighs as much in the steps as all people around a site (no source: rules of few sites
+have small prices, the limit on moves has a large one)."""
 
 
 class Dual(NamedTuple):
@@ -100,7 +105,7 @@ class Relaxation:
         Where to begin, from a relaxation that is alike.
     """
 
-    def __init__(  # noqa: PLR0913 - a problem, a box, and where to start
+    def __init__(
         self,
         sets: Sets,
         rules: Rules,
@@ -126,7 +131,7 @@ class Relaxation:
         )
         self._at, self._anchor = _copy(self._next), _copy(self._next)
         self._best = _copy(self._next)
-        self._numbers = np.zeros(8)
+        self._numbers = np.zeros(NUMBERS)
         self._numbers[BOUND] = np.inf
         self._restart()
 
@@ -148,12 +153,23 @@ class Relaxation:
         """Best bound so far, in units."""
         return float(self._numbers[BOUND]) + self.sets.amount
 
+    def price_out(self, by_set: Floats, by_rule: Floats) -> float:
+        """Return the bound, in units, that any multipliers prove."""
+        frame = self._frame
+        pull = np.bincount(
+            self.sets.sites, weights=np.repeat(by_set, np.diff(frame.ptr)), minlength=self.sets.n_sites
+        )
+        after = _Iterate(np.zeros(self.sets.n_sites), by_set, by_rule, pull.astype(np.float64))
+        numbers = np.full(NUMBERS, np.inf)
+        _keep_bound(frame, after, float((frame.weight - by_set).sum()), _copy(after), numbers)
+        return float(numbers[BOUND]) + self.sets.amount
+
     def start(self) -> Start:
         """Return where a relaxation of a problem alike may start."""
         return Start(self.x, self._best.u, self._best.p, self.balance)
 
     def run(self, iterations: int, stop_gap: float, floor: float = -np.inf) -> None:
-        """Iterate so many times, until bound and value are a share apart, or until the bound is below a floor."""
+        """Iterate so often, until bound and value are a share apart, or until the bound is below a floor."""
         end = self.iterations + iterations
         floor -= self.sets.amount
         while self.iterations < end:
@@ -197,11 +213,11 @@ class Relaxation:
             self.balance = float(np.clip(np.exp(wish), 1.0 / MOST_BALANCE, MOST_BALANCE))
 
     def _worth(self) -> float:
-        """Worth of the fractional point, less what its broken rules could bring at the present prices."""
+        """Worth of the fractional point, less more than its broken rules are likely to have brought."""
         frame, x = self._frame, self.x
         activity = _activity(frame, x)
         broken = np.maximum(frame.low - activity, 0.0) + np.maximum(activity - frame.high, 0.0)
-        fine = float(np.abs(self._next.p) @ broken)
+        fine = float((np.abs(self._next.p) + 1.0 / frame.step_x.max()) @ broken)
         return float(_worth_of(frame, x, self._next.u)) + float(frame.alone @ x) + self.sets.amount - fine
 
 
@@ -210,7 +226,7 @@ def _copy(iterate: _Iterate) -> _Iterate:
 
 
 def _build_frame(sets: Sets, rules: Rules, lower: Floats, upper: Floats, must: Ints | None) -> _Frame:
-    """Steps are w / |set| and 1 / sum of w: any scaling of rows satisfies Pock & Chambolle's condition."""
+    """Choose steps w / |set| and 1 / sum of w: they satisfy Pock & Chambolle's condition."""
     counted = np.array([name == "n_open" for name in rules.family], dtype=np.bool_)
     others = np.flatnonzero(~counted)
     matrix: sp.csr_array = rules.matrix[others]
@@ -225,7 +241,8 @@ def _build_frame(sets: Sets, rules: Rules, lower: Floats, upper: Floats, must: I
         force[must] = np.maximum(force[must], scale)
         total = np.bincount(sets.sites, weights=np.repeat(force, size), minlength=sets.n_sites)
     entries = np.maximum(abs(matrix).sum(axis=1), 1e-12)
-    columns = abs(matrix).sum(axis=0)
+    force_p = scale * np.minimum(entries / FULL_RULE, 1.0)
+    columns = abs(matrix).T @ force_p
     return _Frame(
         sets.ptr,
         sets.sites,
@@ -242,17 +259,24 @@ def _build_frame(sets: Sets, rules: Rules, lower: Floats, upper: Floats, must: I
         upper.copy(),
         float(rules.high[counted][0]),
         force / np.maximum(size, 1),
-        scale / entries,
-        1.0 / np.maximum(total + scale * columns, 1e-6 * scale),
+        force_p / entries,
+        1.0 / np.maximum(total + columns, 1e-6 * scale),
     )
 
 
 BOUND, RESTART, INNER, FIRST, LAST = range(5)
+NUMBERS = 5
 """Places of the running numbers: best bound, restart asked, iterations since, first and last residual."""
 
 
 @njit(cache=True)
-def _iterate(frame, iterates, block, numbers, plan):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _iterate(
+    frame: _Frame,
+    iterates: tuple[_Iterate, _Iterate, _Iterate, _Iterate],
+    block: Floats,
+    numbers: Floats,
+    plan: tuple[float, int, int, float],
+) -> int:  # pragma: no cover - compiled
     """Iterate until a restart is due, the bound falls below the floor or the count is used up."""
     at, after, anchor, best = iterates
     balance, before, count, floor = plan
@@ -299,7 +323,9 @@ def _iterate(frame, iterates, block, numbers, plan):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def _mix(at, after, anchor, share):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _mix(
+    at: _Iterate, after: _Iterate, anchor: _Iterate, share: float
+) -> None:  # pragma: no cover - compiled
     """Reflect the last step and draw it towards the anchor."""
     rest = 1.0 - share
     for j in range(at.x.size):
@@ -312,7 +338,9 @@ def _mix(at, after, anchor, share):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @njit(cache=True)
-def _keep_bound(frame, after, rest, best, numbers):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _keep_bound(
+    frame: _Frame, after: _Iterate, rest: float, best: _Iterate, numbers: Floats
+) -> None:  # pragma: no cover - compiled
     """Work out the bound that the multipliers prove; keep them if it is the best."""
     reduced = after.pull + frame.alone - _price_sites(frame, after.p)
     sides = 0.0
@@ -331,7 +359,7 @@ def _keep_bound(frame, after, rest, best, numbers):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def _price_sites(frame, p):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _price_sites(frame: _Frame, p: Floats) -> Floats:  # pragma: no cover - compiled
     out = np.zeros(frame.lower.size)
     for r in range(p.size):
         if p[r] != 0.0:
@@ -341,7 +369,7 @@ def _price_sites(frame, p):  # type: ignore[no-untyped-def]  # pragma: no cover 
 
 
 @njit(cache=True)
-def _activity(frame, x):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _activity(frame: _Frame, x: Floats) -> Floats:  # pragma: no cover - compiled
     out = np.zeros(frame.low.size)
     for r in range(out.size):
         for k in range(frame.rule_ptr[r], frame.rule_ptr[r + 1]):
@@ -350,7 +378,9 @@ def _activity(frame, x):  # type: ignore[no-untyped-def]  # pragma: no cover - c
 
 
 @njit(cache=True)
-def best_of_box(value, lower, upper, total):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def best_of_box(
+    value: Floats, lower: Floats, upper: Floats, total: float
+) -> tuple[float, float]:  # pragma: no cover - compiled
     """Most of ``value @ x`` with x in a box of 0/1 bounds and summing to a total; the price of one more."""
     fixed, room, n_free = 0.0, total, 0
     free = np.empty(value.size)
@@ -377,7 +407,7 @@ def _split(ptr: Ints) -> Ints:
 
 
 @njit(cache=True)
-def _sum_blocks(block, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _sum_blocks(block: Floats, out: Floats) -> None:  # pragma: no cover - compiled
     out[:] = 0.0
     for b in range(block.shape[0]):
         for j in range(out.size):
@@ -385,7 +415,7 @@ def _sum_blocks(block, out):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(cache=True, parallel=True)
-def _add_up(frame, u, block):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _add_up(frame: _Frame, u: Floats, block: Floats) -> None:  # pragma: no cover - compiled
     for b in prange(block.shape[0]):
         g = block[b]
         g[:] = 0.0
@@ -395,8 +425,10 @@ def _add_up(frame, u, block):  # type: ignore[no-untyped-def]  # pragma: no cove
 
 
 @njit(cache=True, parallel=True)
-def _dual_step(frame, step, x, u, u_next, block):  # type: ignore[no-untyped-def]  # noqa: PLR0913 # pragma: no cover
-    """One pass over the pairs: ``u_next = clip(u - step (A x - 1), 0, cap)`` and its pull on the sites, by block.
+def _dual_step(
+    frame: _Frame, step: Floats, x: Floats, u: Floats, u_next: Floats, block: Floats
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Set ``u_next = clip(u - step (A x - 1), 0, cap)`` and its pull on the sites, in one pass.
 
     Returns sum(w - u_next) and the squared length of the step.
     """
@@ -425,7 +457,7 @@ def _dual_step(frame, step, x, u, u_next, block):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, parallel=True)
-def _worth_of(frame, x, u):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _worth_of(frame: _Frame, x: Floats, u: Floats) -> float:  # pragma: no cover - compiled
     out = np.zeros(frame.bounds.size - 1)
     for b in prange(frame.bounds.size - 1):
         for r in range(frame.bounds[b], frame.bounds[b + 1]):
@@ -435,11 +467,12 @@ def _worth_of(frame, x, u):  # type: ignore[no-untyped-def]  # pragma: no cover 
             out[b] += frame.weight[r] * min(s, 1.0)
             if frame.cap[r] > frame.weight[r] and s < 1.0:
                 out[b] -= max(u[r] - frame.weight[r], 0.0) * (1.0 - s)
-    return out.sum()
+    worth: float = out.sum()
+    return worth
 
 
 @njit(cache=True)
-def _distance(a, b, step):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _distance(a: Floats, b: Floats, step: Floats) -> float:  # pragma: no cover - compiled
     total = 0.0
     for r in range(a.size):
         total += (a[r] - b[r]) * (a[r] - b[r]) / step[r]
@@ -447,7 +480,9 @@ def _distance(a, b, step):  # type: ignore[no-untyped-def]  # pragma: no cover -
 
 
 @njit(cache=True)
-def _project(z, step, lower, upper, total):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _project(
+    z: Floats, step: Floats, lower: Floats, upper: Floats, total: float
+) -> Floats:  # pragma: no cover - compiled
     """Nearest point to z, in the metric 1 / step, of a box cut by a fixed sum: Newton on its one price."""
     low, high = np.inf, -np.inf
     for j in range(z.size):

@@ -7,7 +7,7 @@ from siteplanner.location.engine import Outcome
 from siteplanner.location.fold import Folded
 from siteplanner.location.options import Effort, Mask, SiteOptions
 from siteplanner.location.pairs import Pairs, choose_seeds, gather_pairs
-from siteplanner.location.solution import Solution, gap_status, relative_gap
+from siteplanner.location.solution import Certificate, Solution, gap_status, relative_gap
 from siteplanner.location.terms import Term, sum_values
 
 
@@ -24,7 +24,11 @@ def report_solution(terms: list[Term], outcome: Outcome, sites: SiteOptions, eff
 
 
 def report_outcome(
-    outcome: Outcome, sites: SiteOptions, effort: Effort, value_of: Callable[[Mask], float]
+    outcome: Outcome,
+    sites: SiteOptions,
+    effort: Effort,
+    value_of: Callable[[Mask], float],
+    certificate: Certificate | None = None,
 ) -> Solution:
     """Report what a solve found; ``value_of`` values today's network."""
     gap = relative_gap(outcome.value, outcome.bound)
@@ -37,6 +41,7 @@ def report_outcome(
         seconds=time.monotonic() - effort.started,
         iterations=outcome.iterations,
         gain_gap=gain_gap(outcome, sites.existing, value_of),
+        certificate=certificate,
     )
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from siteplanner.location.engine import FIRST_NODES, Outcome, Race, close_by_program, find_near, threads_for
-from siteplanner.location.halpern import Relaxation
+from siteplanner.location.fold import Settled
+from siteplanner.location.halpern import Dual, Relaxation
 from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
 from siteplanner.location.pairs import choose_seeds, gather_pairs
-from siteplanner.location.fold import Settled
 from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.set_search import SetSearch, start_state
@@ -20,21 +20,29 @@ from siteplanner.location.tree import Node, Tree
 ROUNDING = 1e-12
 """Share by which a computed bound is raised: its sums round."""
 
-CHUNK = 40
+CHUNK = 50
 """Iterations of the bound between two looks at the search."""
 
 SETTLED_SHARE = 0.05
 """The relaxation is done when its own gap is this share of what lies between bound and incumbent."""
 
-MOST_ITERATIONS = 4000
+MOST_ITERATIONS = 3000
+"""Most iterations on the relaxation before branching."""
+
+ROUNDS = 200
+"""Disturbances of the search for each chunk of the bound."""
+
+LAST_ROUNDS = 2000
+"""Disturbances at a time once the relaxation is done."""
+
+HEAT = 0.03
+"""Loss that the search takes in its stride, as a share of an open site's mean worth."""
+
+QUIET_CHUNKS = 2
+"""Searching ends after so many long runs without a better plan."""
+
 ROUND_EVERY = 8
-"""Nodes between two costly attempts at a better plan."""
-
-ROUNDS = 400
-"""Rounds of the search for each chunk."""
-
-QUIET_CHUNKS = 6
-"""Searching ends after so many chunks without a better plan, once the relaxation is done."""
+"""Nodes of the tree between two costly attempts at a better plan."""
 
 REDUCE_SHARE = 0.7
 """The problem is stated anew when fixing has left less than this share of its pairs in question."""
@@ -48,6 +56,9 @@ class SetSolver:
         self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
         self.search = SetSearch(sets, rules, start_state(effort.seed))
         self.incumbent = -1
+        self.relaxation: Relaxation | None = None
+        self.root: Relaxation | None = None
+        self.origin = np.empty(0, dtype=np.int32)
 
     def run(self) -> Outcome:
         """Search, bound, and close the gap."""
@@ -63,6 +74,20 @@ class SetSolver:
         if not race.is_over():
             self._close()
         return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+    def multipliers(self) -> Dual | None:
+        """Return multipliers of the whole problem: from before it shrank, or the last ones carried back."""
+        if self.relaxation is None:
+            return None
+        if self.root is None:
+            return self.relaxation.best
+        weight, last = self.root.sets.weight.astype(np.float64), self.relaxation.best
+        # From the end: LONE sets credit their only site, COVERED ones need none, EMPTY ones have no site.
+        share = np.append(last.by_set / self.sets.weight, [1.0, 0.0, 1.0])
+        by_set = share[self.origin] * weight
+        bound = self.root.price_out(by_set, last.by_rule)
+        first = self.root.best
+        return first if first.bound <= bound else Dual(by_set, last.by_rule, bound, first.reduced)
 
     def _start(self) -> Mask:
         target = self.sites.existing
@@ -89,7 +114,7 @@ class SetSolver:
                 race.iterations += CHUNK
                 self._tighten(relaxation)
             before = self.incumbent
-            self._offer(*self.search.shake(self._pool(), ROUNDS))
+            self._offer(*self.search.shake(self._pool(), LAST_ROUNDS if done else ROUNDS, HEAT))
             quiet = 0 if self.incumbent > before or not done else quiet + 1
             if quiet >= QUIET_CHUNKS:
                 break
@@ -120,21 +145,29 @@ class SetSolver:
         size = np.diff(self.sets.col_ptr)
         if size[self.lower < self.upper].sum() > REDUCE_SHARE * size.sum():
             return relaxation
+        if self.root is None:
+            self.root, self.origin = relaxation, np.arange(self.sets.n_sets, dtype=np.int32)
         self.sets, origin = restrict_sets(self.sets, self.lower > 0, self.upper < 1)
         rules = self.rules.tightened(self.lower, self.upper)
         self.search = SetSearch(self.sets, rules, self.search.state)
         self.search.begin(self.race.chosen)
+        inside = self.origin >= 0
+        self.origin[inside] = origin[self.origin[inside]]
         start = relaxation.start()
-        by_set = np.bincount(origin + 1, weights=start.by_set, minlength=self.sets.n_sets + 1)[1:]
-        start = start._replace(by_set=by_set)
+        by_set = np.bincount(
+            np.maximum(origin, -1) + 1, weights=start.by_set, minlength=self.sets.n_sets + 1
+        )[1:]
+        start = start._replace(by_set=by_set.astype(np.float64))
         return Relaxation(self.sets, self.rules, self.lower, self.upper, start=start)
 
     def _branch(self) -> None:
         """Branch on sets; the search starts anew from what the nodes suggest."""
         race, unit = self.race, self.sets.unit
-        root = Node(
-            self.relaxation.bound, self.lower, self.upper, np.zeros(0, dtype=np.int64), self.relaxation.start()
-        )
+        relaxation = self.relaxation
+        if relaxation is None:
+            return
+        nothing = np.zeros(0, dtype=np.int64)
+        root = Node(relaxation.bound, self.lower, self.upper, nothing, relaxation.start())
         tree = Tree(self.sets, self.rules, root)
         nodes = 0
         while tree.is_open() and not race.is_over():
@@ -152,7 +185,9 @@ class SetSolver:
         if not self.rules.allows(chosen.astype(np.float64)):
             if nodes & (nodes - 1) and nodes % ROUND_EVERY:
                 return
-            answer = solve_linear(self.rules, x, self.race.seconds_left(), self.effort.seed, nodes=FIRST_NODES)
+            answer = solve_linear(
+                self.rules, x, self.race.seconds_left(), self.effort.seed, nodes=FIRST_NODES
+            )
             if answer.point is None:
                 return
             chosen = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
@@ -160,7 +195,7 @@ class SetSolver:
         self._offer(*self.search.improve())
         if nodes % ROUND_EVERY == 0:
             self.search.begin(self.race.chosen)
-            self._offer(*self.search.shake(self._pool(), ROUNDS // 4))
+            self._offer(*self.search.shake(self._pool(), ROUNDS, HEAT))
 
     def _close(self) -> None:
         """Hand what is left to the program with cuts."""
@@ -168,16 +203,19 @@ class SetSolver:
         shape = (sets.n_sets, sets.n_sites)
         matrix = sp.csr_array((np.ones(sets.sites.size, dtype=np.float32), sets.sites, sets.ptr), shape=shape)
         seeds = choose_seeds(self.lower < self.upper, self.sites.existing, self.effort.seed)
-        weight: Floats = sets.weight * sets.unit
+        weight = (sets.weight * sets.unit).astype(np.float64)
         pairs = gather_pairs(matrix, weight, np.zeros(weight.size), seeds)
-        term = CoverTerm(pairs, Settled(sets.amount * sets.unit, sets.by_site * sets.unit))
+        term = CoverTerm(
+            pairs, Settled(sets.amount * sets.unit, (sets.by_site * sets.unit).astype(np.float64))
+        )
         rules = self.rules.tightened(self.lower, self.upper)
         close_by_program([term], rules, self.race, self.effort, self.race.chosen)
 
 
 def maximise_sets(
     sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, report: Callable[[float], float] = float
-) -> Outcome:
-    """Find an open set of proved coverage."""
+) -> tuple[Outcome, Dual | None]:
+    """Find an open set of proved coverage; also return the multipliers of the root, in units."""
     with threads_for(sets.sites.size):
-        return SetSolver(sets, rules, sites, effort, Race(effort, report)).run()
+        solver = SetSolver(sets, rules, sites, effort, Race(effort, report))
+        return solver.run(), solver.multipliers()

@@ -22,12 +22,15 @@ BLOCK_ROWS = 1 << 20
 """Rows that are hashed at a time."""
 
 WEIGHT_BITS = 52
-"""Weights are whole multiples of ``2^(exponent of the total - 52)``: sums are exact in any order, also in floats."""
+"""Weights are whole multiples of ``2^(exponent of the total - 52)``: sums are exact in any order."""
 
 FIRST_SLOTS = 1 << 16
 
-MOST_TRACED = 4_000_000
-"""Rows up to which it is recorded into which set each went."""
+MOST_TRACED = 8_000_000
+"""Rows times levels up to which it is recorded into which set each went."""
+
+LONE, COVERED, EMPTY = -1, -2, -3
+"""Where rows went that became no set: to a single site, to a locked open one, nowhere."""
 
 FREE, OPEN, CLOSED = 0, 1, 2
 """States of a site: in question, locked open, locked closed."""
@@ -104,8 +107,12 @@ def find_levels(cover: sp.csr_array) -> Floats | None:
     return None if levels.size > MOST_LEVELS else np.sort(levels.astype(np.float64))[::-1].copy()
 
 
-def merge_sets(cover: sp.csr_array, weight: Floats, levels: Floats, locked_open: Mask, locked_closed: Mask) -> Sets:
+def merge_sets(
+    cover: sp.csr_array, weight: Floats, levels: Floats, locked_open: Mask, locked_closed: Mask
+) -> tuple[Sets, NDArray[np.int32]]:
     """Split rows into sets, drop what locked sites settle, and merge equal sets.
+
+    Also returns the set of each row and level, or `LONE`, `COVERED`, `EMPTY` (without rows: not traced).
 
     Parameters
     ----------
@@ -121,11 +128,12 @@ def merge_sets(cover: sp.csr_array, weight: Floats, levels: Floats, locked_open:
     rows = _Rows(cover.indptr, cover.indices.astype(np.int32, copy=False), cover.data, levels, state, draw)
     total = float(weight.sum())
     unit = math.ldexp(1.0, math.frexp(total)[1] - WEIGHT_BITS) if total > 0 else 1.0
-    return _merge(rows, weight, unit)[0]
+    sets, origin = _merge(rows, weight, unit)
+    return sets, origin.reshape(-1, max(levels.size, 1))
 
 
-def restrict_sets(sets: Sets, shut_open: Mask, shut_closed: Mask) -> tuple[Sets, Ints]:
-    """Settle more sites; return the sets that are left, and for each old set its new one (-1: settled)."""
+def restrict_sets(sets: Sets, shut_open: Mask, shut_closed: Mask) -> tuple[Sets, NDArray[np.int32]]:
+    """Settle more sites; return the sets that are left, and for each old set its new one (or as above)."""
     state = np.where(shut_open, OPEN, np.where(shut_closed, CLOSED, FREE)).astype(np.int8)
     draw = _draw(state.size)
     ones = np.ones(sets.sites.size, dtype=np.uint8)
@@ -143,7 +151,7 @@ def value_of(sets: Sets, chosen: Mask) -> float:
 
 
 @njit(cache=True)
-def _is_covered(sets, chosen):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _is_covered(sets: Sets, chosen: Mask) -> Mask:  # pragma: no cover - compiled
     out = np.zeros(sets.ptr.size - 1, dtype=np.bool_)
     for row in range(out.size):
         for k in range(sets.ptr[row], sets.ptr[row + 1]):
@@ -157,9 +165,10 @@ def _draw(n_sites: int) -> NDArray[np.uint64]:
     return np.random.default_rng(0).integers(1, 2**64, n_sites, dtype=np.uint64)
 
 
-def _merge(rows: _Rows, weight: Floats, unit: float) -> tuple[Sets, Ints]:
+def _merge(rows: _Rows, weight: Floats, unit: float) -> tuple[Sets, NDArray[np.int32]]:
     table, used, amount = _new_table(FIRST_SLOTS), 0, 0
-    entry = np.full(weight.size if rows.levels.size == 1 and weight.size <= MOST_TRACED else 0, -1, dtype=np.int64)
+    n_chains = weight.size * rows.levels.size
+    entry = np.full(n_chains if n_chains <= MOST_TRACED else 0, EMPTY, dtype=np.int32)
     for first in range(0, weight.size, BLOCK_ROWS):
         last = min(first + BLOCK_ROWS, weight.size)
         key, size, settled = _hash_block(rows, weight, unit, first, last)
@@ -171,9 +180,11 @@ def _merge(rows: _Rows, weight: Floats, unit: float) -> tuple[Sets, Ints]:
                 break
             table = _grow(table, used)
     sets, kept = _pack(rows, table, used, amount, unit)
-    place = np.full(used + 1, -1, dtype=np.int64)
+    place = np.full(used + 3, LONE, dtype=np.int32)
     place[kept] = np.arange(kept.size)
-    return sets, place[entry]
+    place[COVERED], place[EMPTY] = COVERED, EMPTY
+    origin: NDArray[np.int32] = place[entry]
+    return sets, origin
 
 
 def _pack(rows: _Rows, table: _Table, used: int, amount: int, unit: float) -> tuple[Sets, Ints]:
@@ -204,14 +215,15 @@ def _new_table(slots: int) -> _Table:
 
 def _grow(table: _Table, used: int) -> _Table:
     bigger = _new_table(4 * table.slots.size)
-    for old, new in zip(table[1:], bigger[1:], strict=True):
+    parts: list[tuple[NDArray[Any], NDArray[Any]]] = list(zip(table[1:], bigger[1:], strict=True))
+    for old, new in parts:
         new[:used] = old[:used]
     _rehash(bigger.slots, bigger.key, used)
     return bigger
 
 
 @njit(cache=True)
-def _distinct(values, most):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _distinct(values: NDArray[Any], most: int) -> tuple[NDArray[Any], int]:  # pragma: no cover - compiled
     """Collect distinct values until there are too many."""
     out = np.empty(most, dtype=values.dtype)
     known = 0
@@ -234,7 +246,7 @@ def _distinct(values, most):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @njit(cache=True, inline="always")
-def _level_of(levels, value):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _level_of(levels: Floats, value: float) -> int:  # pragma: no cover - compiled
     at = 0
     while at < levels.size and levels[at] > value:
         at += 1
@@ -242,7 +254,9 @@ def _level_of(levels, value):  # type: ignore[no-untyped-def]  # pragma: no cove
 
 
 @njit(cache=True, parallel=True)
-def _hash_block(rows, weight, unit, first, last):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _hash_block(
+    rows: _Rows, weight: Floats, unit: float, first: int, last: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int32], Ints]:  # pragma: no cover - compiled
     """Hash the chain of sets of each row: the sum of one random number per site, so that chains add up.
 
     Also returns the sizes, and the units that locked open sites settle.
@@ -270,19 +284,29 @@ def _hash_block(rows, weight, unit, first, last):  # type: ignore[no-untyped-def
             key[at, level] += key[at, level - 1]
             size[at, level] += size[at, level - 1]
         for level in range(certain, n_levels):
-            size[at, level] = 0
+            size[at, level] = -1
             settled[at] += _units(rows.levels, weight[row], level, unit)
     return key, size, settled
 
 
 @njit(cache=True, inline="always")
-def _units(levels, weight, level, unit):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _units(levels: Floats, weight: float, level: int, unit: float) -> int:  # pragma: no cover - compiled
     below = levels[level + 1] if level + 1 < levels.size else 0.0
-    return np.int64(np.rint(weight * (levels[level] - below) / unit))
+    return np.int64(np.rint(weight * (levels[level] - below) / unit))  # type: ignore[return-value]
 
 
 @njit(cache=True)
-def _insert_block(rows, weight, unit, span, hashed, table, origin, used, at):  # type: ignore[no-untyped-def]  # noqa: PLR0913 # pragma: no cover
+def _insert_block(  # noqa: PLR0913, PLR0917 - one loop over everything
+    rows: _Rows,
+    weight: Floats,
+    unit: float,
+    span: tuple[int, int],
+    hashed: tuple[NDArray[np.uint64], NDArray[np.int32]],
+    table: _Table,
+    origin: NDArray[np.int32],
+    used: int,
+    at: int,
+) -> tuple[int, int]:  # pragma: no cover - compiled
     """Add rows to the table until it is full or the block is done; return where it stopped."""
     key, size = hashed
     n_levels = rows.levels.size
@@ -293,7 +317,9 @@ def _insert_block(rows, weight, unit, span, hashed, table, origin, used, at):  #
             break
         row = span[0] + at
         for level in range(n_levels):
-            if size[at, level] == 0:
+            if size[at, level] <= 0:
+                if origin.size and size[at, level] < 0:
+                    origin[row * n_levels + level] = COVERED
                 continue
             units = _units(rows.levels, weight[row], level, unit)
             h = key[at, level]
@@ -316,18 +342,19 @@ def _insert_block(rows, weight, unit, span, hashed, table, origin, used, at):  #
                     break
                 slot = (slot + 1) & mask
             if origin.size:
-                origin[row] = entry
+                origin[row * n_levels + level] = entry
         at += 1
     return at, used
 
 
 @njit(cache=True, inline="always")
-def _belongs(rows, k, level):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    return rows.state[rows.sites[k]] == FREE and rows.values[k] >= rows.levels[level]
+def _belongs(rows: _Rows, k: int, level: int) -> bool:  # pragma: no cover - compiled
+    inside: bool = rows.state[rows.sites[k]] == FREE and rows.values[k] >= rows.levels[level]
+    return inside
 
 
 @njit(cache=True)
-def _same_set(rows, a, a_level, b, b_level):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _same_set(rows: _Rows, a: int, a_level: int, b: int, b_level: int) -> bool:  # pragma: no cover - compiled
     """Compare two sets in full: equal hashes are not taken on trust."""
     i, i_end, j, j_end = rows.ptr[a], rows.ptr[a + 1], rows.ptr[b], rows.ptr[b + 1]
     while True:
@@ -336,7 +363,8 @@ def _same_set(rows, a, a_level, b, b_level):  # type: ignore[no-untyped-def]  # 
         while j < j_end and not _belongs(rows, j, b_level):
             j += 1
         if i == i_end or j == j_end:
-            return i == i_end and j == j_end
+            both: bool = i == i_end and j == j_end
+            return both
         if rows.sites[i] != rows.sites[j]:
             return False
         i += 1
@@ -344,7 +372,7 @@ def _same_set(rows, a, a_level, b, b_level):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(cache=True)
-def _rehash(slots, key, used):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _rehash(slots: Ints, key: NDArray[np.uint64], used: int) -> None:  # pragma: no cover - compiled
     mask = slots.size - 1
     for entry in range(used):
         h = key[entry]
@@ -355,7 +383,7 @@ def _rehash(slots, key, used):  # type: ignore[no-untyped-def]  # pragma: no cov
 
 
 @njit(cache=True)
-def _first_sites(rows, table, which):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _first_sites(rows: _Rows, table: _Table, which: Ints) -> NDArray[np.int32]:  # pragma: no cover - compiled
     """First three sites of each set (-1: fewer): sets near each other get near numbers."""
     out = np.full((3, which.size), -1, dtype=np.int32)
     for at in range(which.size):
@@ -371,7 +399,9 @@ def _first_sites(rows, table, which):  # type: ignore[no-untyped-def]  # pragma:
 
 
 @njit(cache=True)
-def _copy_sets(rows, table, kept, ptr):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _copy_sets(
+    rows: _Rows, table: _Table, kept: Ints, ptr: Ints
+) -> NDArray[np.int32]:  # pragma: no cover - compiled
     out = np.empty(ptr[-1], dtype=np.int32)
     at = 0
     for entry in kept:
@@ -384,7 +414,9 @@ def _copy_sets(rows, table, kept, ptr):  # type: ignore[no-untyped-def]  # pragm
 
 
 @njit(cache=True)
-def _by_site(ptr, sites, n_sites):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _by_site(
+    ptr: Ints, sites: NDArray[np.int32], n_sites: int
+) -> tuple[Ints, NDArray[np.int32]]:  # pragma: no cover - compiled
     col_ptr = np.zeros(n_sites + 1, dtype=np.int64)
     for k in range(sites.size):
         col_ptr[sites[k] + 1] += 1

@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from siteplanner.location.halpern import Relaxation, Start
 from siteplanner.location.options import Floats, Ints
 from siteplanner.location.rules import Rules
 from siteplanner.location.sets import Sets
 
-
-NODE_CHUNK, NODE_CHUNKS = 50, 8
+NODE_CHUNK, NODE_CHUNKS = 50, 16
 """Iterations between two looks at a node's bound, and most looks."""
 
-NODE_SHARE = 0.1
-"""A node is bounded well enough when the relaxation's own gap is this share of what lies above the incumbent."""
+NODE_SHARE = 0.05
+"""A node is bounded well enough when the relaxation's own gap is this share of its lead on the incumbent."""
 
 LEAST_DOUBT = 1e-3
 """A share this close to 0 or 1 is decided."""
@@ -31,7 +31,7 @@ MOST_SHARE = 6e4
 
 
 class Node(NamedTuple):
-    """A part of the plans: the box of the sites, the sets that must be covered, a bound, and where to start."""
+    """A part of the plans: a box of the sites, sets that must be covered, a bound, and where to start."""
 
     bound: float
     lower: Floats
@@ -122,7 +122,7 @@ class Tree:
     def _pack(self, start: Start) -> Start:
         """Many nodes wait at a time: keep shares of weights in two bytes."""
         share = np.minimum(start.by_set / self._sets.weight, MOST_SHARE).astype(np.float16)
-        return start._replace(by_set=share)
+        return start._replace(by_set=share)  # type: ignore[arg-type]  # unpacked before use
 
     def _unpack(self, start: Start) -> Start:
         if start.by_set.dtype != np.float16:
@@ -154,7 +154,9 @@ def _fix_sites(relaxation: Relaxation, node: Node, needed: float) -> tuple[Float
 
 
 @njit(cache=True)
-def pick_set(ptr, sites, x, lower, upper):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def pick_set(
+    ptr: Ints, sites: NDArray[np.int32], x: Floats, lower: Floats, upper: Floats
+) -> int:  # pragma: no cover - compiled
     """Pick the undecided set whose coverage is most in doubt; -1 if there is none."""
     best, score = -1, LEAST_DOUBT
     for r in range(ptr.size - 1):
