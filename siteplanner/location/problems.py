@@ -14,7 +14,7 @@ from siteplanner.location.options import Effort, Floats, Options, SiteOptions, r
 from siteplanner.location.reports import gather_rows, report_outcome, report_solution
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.set_engine import maximise_sets
-from siteplanner.location.sets import Sets, find_levels, merge_sets, value_of
+from siteplanner.location.sets import Sets, find_levels, merge_sets, spread, value_of
 from siteplanner.location.solution import Certificate, Solution
 from siteplanner.location.terms import CaptureTerm, CoverTerm, Term
 
@@ -110,11 +110,10 @@ def _cover_sets(
 def _certify(sets: Sets, rules: Rules, dual: Dual, trace: tuple[Floats, NDArray[np.int32]]) -> Certificate:
     """Spread multipliers from merged sets to the caller's rows."""
     levels, origin = trace
-    # From the end: LONE rows credit their only site, COVERED ones need no credit, EMPTY ones have no site.
-    share = np.append(dual.by_set / sets.weight, [1.0, 0.0, 1.0]).astype(np.float32)
+    share = spread(dual.by_set / sets.weight, origin).astype(np.float32)
     price = np.zeros(rules.low.size)
     price[[name != "n_open" for name in rules.family]] = dual.by_rule * sets.unit
-    return Certificate(levels, share[origin], price, dual.bound * sets.unit)
+    return Certificate(levels, share, price, dual.bound * sets.unit)
 
 
 def _cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:

@@ -13,7 +13,7 @@ from siteplanner.location.pairs import choose_seeds, gather_pairs
 from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.set_search import SetSearch, start_state
-from siteplanner.location.sets import Sets, restrict_sets
+from siteplanner.location.sets import Sets, gather, restrict_sets, spread
 from siteplanner.location.terms import CoverTerm
 from siteplanner.location.tree import Node, Tree
 
@@ -82,9 +82,7 @@ class SetSolver:
         if self.root is None:
             return self.relaxation.best
         weight, last = self.root.sets.weight.astype(np.float64), self.relaxation.best
-        # From the end: LONE sets credit their only site, COVERED ones need none, EMPTY ones have no site.
-        share = np.append(last.by_set / self.sets.weight, [1.0, 0.0, 1.0])
-        by_set = share[self.origin] * weight
+        by_set = spread(last.by_set / self.sets.weight, self.origin) * weight
         bound = self.root.price_out(by_set, last.by_rule)
         first = self.root.best
         return first if first.bound <= bound else Dual(by_set, last.by_rule, bound, first.reduced)
@@ -154,10 +152,7 @@ class SetSolver:
         inside = self.origin >= 0
         self.origin[inside] = origin[self.origin[inside]]
         start = relaxation.start()
-        by_set = np.bincount(
-            np.maximum(origin, -1) + 1, weights=start.by_set, minlength=self.sets.n_sets + 1
-        )[1:]
-        start = start._replace(by_set=by_set.astype(np.float64))
+        start = start._replace(by_set=gather(start.by_set, origin, self.sets.n_sets))
         return Relaxation(self.sets, self.rules, self.lower, self.upper, start=start)
 
     def _branch(self) -> None:

@@ -161,6 +161,22 @@ def _is_covered(sets: Sets, chosen: Mask) -> Mask:  # pragma: no cover - compile
     return out
 
 
+def gather(amount: Floats, origin: NDArray[np.int32], n_sets: int) -> Floats:
+    """Add up what old sets hold in the new sets they went to."""
+    total = np.bincount(np.maximum(origin, -1) + 1, weights=amount, minlength=n_sets + 1)[1:]
+    return total.astype(np.float64)
+
+
+def spread(share: Floats, origin: NDArray[np.int32]) -> Floats:
+    """Give old sets the shares of the new ones they went to.
+
+    A set of one site credits it with everything, a covered one needs no credit, an empty one has no site.
+    """
+    ends = np.zeros(3)
+    ends[LONE] = ends[EMPTY] = 1.0
+    return np.append(share, ends)[origin]
+
+
 def _draw(n_sites: int) -> NDArray[np.uint64]:
     return np.random.default_rng(0).integers(1, 2**64, n_sites, dtype=np.uint64)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from siteplanner.location.halpern import Relaxation, Start
 from siteplanner.location.options import Floats, Ints
 from siteplanner.location.rules import Rules
-from siteplanner.location.sets import Sets
+from siteplanner.location.sets import Sets, gather, restrict_sets, spread
 
 NODE_CHUNK, NODE_CHUNKS = 50, 16
 """Iterations between two looks at a node's bound, and most looks."""
@@ -25,6 +25,9 @@ NODE_SHARE = 0.05
 
 LEAST_DOUBT = 1e-3
 """A share this close to 0 or 1 is decided."""
+
+SHRINK_SHARE = 0.6
+"""A node is stated anew when less than this share of the pairs is still in question."""
 
 MOST_SHARE = 6e4
 """Largest share that fits a 16-bit float."""
@@ -75,14 +78,16 @@ class Tree:
         Floats or None
             Fractional point of the node; None when it was dropped.
         """
-        node = heapq.heappop(self._heap)[2]
+        node = _decide_musts(self._sets, heapq.heappop(self._heap)[2])
+        if node is None:
+            return None
         floor = max(incumbent + 0.999 * self._step, incumbent * (1.0 + wanted))
         if node.bound < floor:
             self._left = max(self._left, node.bound)
             return None
-        relaxation = Relaxation(
-            self._sets, self._rules, node.lower, node.upper, must=node.must, start=self._unpack(node.start)
-        )
+        sets, origin, start = self._shrink(node)
+        must = np.unique(origin[node.must]).astype(np.int64)
+        relaxation = Relaxation(sets, self._rules, node.lower, node.upper, must=must[must >= 0], start=start)
         _settle(relaxation, incumbent, floor)
         self.iterations += relaxation.iterations
         bound = min(relaxation.bound, node.bound)
@@ -90,12 +95,27 @@ class Tree:
             self._left = max(self._left, bound)
             return None
         lower, upper = _fix_sites(relaxation, node, incumbent + 0.999 * self._step)
-        start = self._pack(relaxation.start())
+        after = relaxation.start()
+        by_set = spread(after.by_set / np.maximum(sets.weight, 1), origin)
+        start = after._replace(by_set=np.minimum(by_set, MOST_SHARE).astype(np.float16))
         self._branch(Node(bound, lower, upper, node.must, start), relaxation.x)
         return relaxation.x
 
+    def _shrink(self, node: Node) -> tuple[Sets, NDArray[np.int32], Start]:
+        """State the problem of a node without its fixed sites, once that is worth the work."""
+        sets, start = self._sets, node.start
+        by_set = start.by_set.astype(np.float64)
+        if start.by_set.dtype == np.float16:
+            by_set *= sets.weight
+        size = np.diff(sets.col_ptr)
+        if size[node.lower < node.upper].sum() > SHRINK_SHARE * size.sum():
+            return sets, np.arange(sets.n_sets, dtype=np.int32), start._replace(by_set=by_set)
+        smaller, origin = restrict_sets(sets, node.lower > 0, node.upper < 1)
+        return smaller, origin, start._replace(by_set=gather(by_set, origin, smaller.n_sets))
+
     def _push(self, node: Node) -> None:
-        if node.upper.sum() >= self._rules.high[self._rules.family.index("n_open")]:
+        n_open = self._rules.high[self._rules.family.index("n_open")]
+        if node.lower.sum() <= n_open <= node.upper.sum():
             heapq.heappush(self._heap, (-node.bound, self._pushed, node))
             self._pushed += 1
 
@@ -119,21 +139,28 @@ class Tree:
         self._push(node._replace(lower=lower))
         self._push(node._replace(upper=upper))
 
-    def _pack(self, start: Start) -> Start:
-        """Many nodes wait at a time: keep shares of weights in two bytes."""
-        share = np.minimum(start.by_set / self._sets.weight, MOST_SHARE).astype(np.float16)
-        return start._replace(by_set=share)  # type: ignore[arg-type]  # unpacked before use
-
-    def _unpack(self, start: Start) -> Start:
-        if start.by_set.dtype != np.float16:
-            return start
-        return start._replace(by_set=start.by_set.astype(np.float64) * self._sets.weight)
-
 
 def _find_step(sets: Sets) -> int:
     """Least difference of two worths: weights are whole multiples of it."""
     parts = np.concatenate([sets.weight, sets.by_site, [0]])
     return int(np.gcd.reduce(parts)) or 1
+
+
+def _decide_musts(sets: Sets, node: Node) -> Node | None:
+    """Open the last site left to each set that must be covered; None when one has no site left."""
+    lower, open_musts = node.lower.copy(), []
+    for at in node.must:
+        sites = sets.sites[sets.ptr[at] : sets.ptr[at + 1]]
+        if (lower[sites] > 0).any():
+            continue
+        left = sites[node.upper[sites] > 0]
+        if not left.size:
+            return None
+        if left.size == 1:
+            lower[left] = 1.0
+        else:
+            open_musts.append(at)
+    return node._replace(lower=lower, must=np.array(open_musts, dtype=np.int64))
 
 
 def _settle(relaxation: Relaxation, incumbent: int, floor: float) -> None:
