@@ -204,5 +204,5 @@ def _report_cost(term: CoverTerm, outcome: Outcome, sites: SiteOptions, effort: 
         status=gap_status(gap, effort.gap),
         seconds=time.monotonic() - effort.started,
         iterations=outcome.iterations,
-        gain_gap=gain_gap([term], outcome, sites.existing),
+        gain_gap=gain_gap(outcome, sites.existing, term.value),
     )

@@ -112,7 +112,7 @@ def maximise(
     report
         Turns a value of the terms into the caller's objective (p-median counts costs).
     """
-    with _threads_for(terms):
+    with threads_for(sum(term.pairs.col_rows.size for term in terms)):
         return _maximise(terms, rules, sites, effort, Race(effort, report))
 
 
@@ -125,22 +125,16 @@ def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effor
         race.offer(found.chosen, found.value)
     race.tighten(sum_values(terms, rules.upper > 0))
     if not race.is_over():
-        master = Master(terms, rules, race.value, effort.seed)
-        for point in (start, race.chosen, *effort.warm.points):
-            master.cut(point.astype(np.float64), 0.0)
-        relaxed = _close_by_relaxation(master, race, effort)
-        if not race.is_over() and relaxed is not None:
-            _round_off(relaxed, rules, race, search, effort)
-        _close_by_branching(master, race, search, terms)
+        close_by_program(terms, rules, race, effort, start)
     effort.warm.add_set(race.chosen)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
 
 
 @contextmanager
-def _threads_for(terms: list[Term]) -> Iterator[None]:
+def threads_for(n_pairs: int) -> Iterator[None]:
     """Run small instances on one thread: waking the others costs more than their share of the work."""
     before = numba.get_num_threads()
-    if sum(term.pairs.col_rows.size for term in terms) < PARALLEL_PAIRS:
+    if n_pairs < PARALLEL_PAIRS:
         numba.set_num_threads(1)
     try:
         yield
@@ -154,9 +148,15 @@ def find_start(
     """Return a feasible set: today's network, else a greedy one, else the nearest set a program finds."""
     deadline = effort.started + effort.time_limit
     target = search.fill(sites.n_open, deadline) if sites.existing is None else sites.existing.copy()
+    marginal = sum_marginals([term.track(target) for term in terms], rules.lower.size)
+    return find_near(target, marginal, rules, effort)
+
+
+def find_near(target: Mask, marginal: Floats, rules: Rules, effort: Effort) -> Mask:
+    """Return a set itself if it is feasible, else the feasible set that keeps most of it."""
     if rules.allows(target.astype(np.float64)):
         return target
-    marginal = sum_marginals([term.track(target) for term in terms], rules.lower.size)
+    deadline = effort.started + effort.time_limit
     wish: Floats = target + 0.5 * marginal / max(float(marginal.max(initial=0.0)), 1e-300)
     answer = solve_linear(rules, wish, deadline - time.monotonic(), effort.seed)
     if answer.state == "infeasible":
@@ -171,6 +171,18 @@ def _usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
     """Return the remembered sets that these rules allow, the latest first."""
     known = [chosen for chosen in reversed(effort.warm.sets) if not np.array_equal(chosen, start)]
     return [chosen for chosen in known if rules.allows(chosen.astype(np.float64))][:WARM_STARTS]
+
+
+def close_by_program(terms: list[Term], rules: Rules, race: Race, effort: Effort, start: Mask) -> None:
+    """Close the gap by cuts: the relaxation first, then the program with 0/1 sites."""
+    search = SwapSearch(terms, rules)
+    master = Master(terms, rules, race.value, effort.seed)
+    for point in (start, race.chosen, *effort.warm.points):
+        master.cut(point.astype(np.float64), 0.0)
+    relaxed = _close_by_relaxation(master, race, effort)
+    if not race.is_over() and relaxed is not None:
+        _round_off(relaxed, rules, race, search, effort)
+    _close_by_branching(master, race, search, terms)
 
 
 def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:

@@ -4,15 +4,18 @@ from typing import Any, Unpack
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from siteplanner.location.engine import maximise
 from siteplanner.location.fold import fold_capture, fold_cover
+from siteplanner.location.halpern import Dual
 from siteplanner.location.matrices import read_matrix
 from siteplanner.location.options import Effort, Floats, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.reports import gather_rows, report_solution
-from siteplanner.location.rules import build_rules
-from siteplanner.location.solution import Solution
+from siteplanner.location.reports import gather_rows, report_outcome, report_solution
+from siteplanner.location.rules import Rules, build_rules
+from siteplanner.location.set_engine import maximise_sets
+from siteplanner.location.sets import Sets, find_levels, merge_sets, spread, value_of
+from siteplanner.location.solution import Certificate, Solution
 from siteplanner.location.terms import CaptureTerm, CoverTerm, Term
 
 
@@ -39,6 +42,10 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     _check_cover(matrix, "cover")
     weights = read_vector(weight, matrix.shape[0], "weight")
     sites, effort = read_options(options, matrix.shape[1], n_open)
+    levels = find_levels(matrix)
+    if levels is not None:
+        sets, origin = merge_sets(matrix, weights, levels, sites.locked_open, sites.locked_closed)
+        return _cover_sets(sets, sites, effort, (levels, origin))
     terms: list[Term] = [_cover_term(matrix, weights, sites, effort)]
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
@@ -89,6 +96,24 @@ def max_capture(
     if bonus is not None:
         terms.append(_cover_term(*bonus, sites, effort))
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+
+
+def _cover_sets(
+    sets: Sets, sites: SiteOptions, effort: Effort, trace: tuple[Floats, NDArray[np.int32]]
+) -> Solution:
+    rules = build_rules(sites)
+    outcome, dual = maximise_sets(sets, rules, sites, effort)
+    certificate = None if dual is None or not trace[1].size else _certify(sets, rules, dual, trace)
+    return report_outcome(outcome, sites, effort, lambda chosen: value_of(sets, chosen), certificate)
+
+
+def _certify(sets: Sets, rules: Rules, dual: Dual, trace: tuple[Floats, NDArray[np.int32]]) -> Certificate:
+    """Spread multipliers from merged sets to the caller's rows."""
+    levels, origin = trace
+    share = spread(dual.by_set / sets.weight, origin).astype(np.float32)
+    price = np.zeros(rules.low.size)
+    price[[name != "n_open" for name in rules.family]] = dual.by_rule * sets.unit
+    return Certificate(levels, share, price, dual.bound * sets.unit)
 
 
 def _cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:

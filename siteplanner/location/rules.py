@@ -1,7 +1,7 @@
 """The constraint set: every keyword becomes a few linear rows over the sites."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -64,6 +64,10 @@ class Rules:
             lower=lower,
             upper=upper,
         )
+
+    def tightened(self, lower: Floats, upper: Floats) -> "Rules":
+        """Return the same rules with more sites fixed."""
+        return replace(self, lower=lower.copy(), upper=upper.copy())
 
     def families(self) -> list[str]:
         """List the keywords that restrict anything, in the order in which they are met."""

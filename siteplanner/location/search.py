@@ -21,7 +21,7 @@ SHORTLIST = 24
 """Swaps per step that are valued exactly; the rest is ranked by a lower bound of their change."""
 
 
-class _Sparse(NamedTuple):
+class PackedRules(NamedTuple):
     """The rules by site, as plain arrays for the compiled loops."""
 
     ptr: Ints
@@ -41,22 +41,27 @@ class Found(NamedTuple):
     steps: int
 
 
+def pack_rules(rules: Rules) -> PackedRules:
+    """Lay the rules out by site."""
+    columns = rules.columns
+    columns.sort_indices()
+    return PackedRules(
+        columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int64),
+        columns.data.astype(np.float64),
+        rules.low,
+        rules.high,
+        rules.upper > 0,
+        rules.lower < 1,
+    )
+
+
 class SwapSearch:
     """Improve feasible sets by closing one open site and opening another."""
 
     def __init__(self, terms: list[Term], rules: Rules) -> None:
         self._terms, self._rules = terms, rules
-        columns = rules.columns
-        columns.sort_indices()
-        self._sparse = _Sparse(
-            columns.indptr.astype(np.int64),
-            columns.indices.astype(np.int64),
-            columns.data.astype(np.float64),
-            rules.low,
-            rules.high,
-            rules.upper > 0,
-            rules.lower < 1,
-        )
+        self._sparse = pack_rules(rules)
         self._visits = sum((_toggle_visits(term) for term in terms), np.zeros(rules.lower.size))
 
     def improve(self, chosen: Mask, deadline: float) -> Found:
@@ -78,7 +83,7 @@ class SwapSearch:
         """Open the best site again and again, minding only upper limits; the result may break lower ones."""
         walk = _Walk(self._terms, self._rules, self._rules.lower > 0)
         while walk.chosen.sum() < n_open and time.monotonic() < deadline:
-            fits = _sites_that_fit(self._sparse, walk.chosen, walk.activity)
+            fits = sites_that_fit(self._sparse, walk.chosen, walk.activity)
             if not fits.any():
                 break
             walk.toggle(int(np.argmax(np.where(fits, walk.marginal(), -1.0))))
@@ -170,8 +175,8 @@ def _descending(marginal: Floats) -> Ints:
 
 
 @njit(cache=True)
-def _swap_fits(
-    rules: _Sparse, activity: Floats, closed: int, opened: int
+def swap_fits(
+    rules: PackedRules, activity: Floats, closed: int, opened: int
 ) -> bool:  # pragma: no cover - compiled
     """Check only the rows that a swap touches (closed or opened may be -1: none)."""
     a, a_end = (rules.ptr[closed], rules.ptr[closed + 1]) if closed >= 0 else (0, 0)
@@ -195,7 +200,7 @@ def _swap_fits(
 
 @njit(cache=True)
 def _pair_up(
-    rules: _Sparse, chosen: Mask, activity: Floats, marginal: Floats, order: Ints
+    rules: PackedRules, chosen: Mask, activity: Floats, marginal: Floats, order: Ints
 ) -> tuple[Ints, Floats]:  # pragma: no cover - compiled
     """For each open site the feasible closed site of highest marginal; -1 if there is no hopeful one."""
     partner = np.full(chosen.size, -1, dtype=np.int64)
@@ -208,7 +213,7 @@ def _pair_up(
                 continue
             if marginal[opened] < HOPEFUL * marginal[site]:
                 break
-            if _swap_fits(rules, activity, site, opened):
+            if swap_fits(rules, activity, site, opened):
                 partner[site] = opened
                 score[site] = marginal[opened] - marginal[site]
                 break
@@ -217,18 +222,18 @@ def _pair_up(
 
 @njit(cache=True)
 def _partners(
-    rules: _Sparse, chosen: Mask, activity: Floats, site: int
+    rules: PackedRules, chosen: Mask, activity: Floats, site: int
 ) -> Mask:  # pragma: no cover - compiled
     """Mark the closed sites that may be opened in exchange for this one."""
     out = np.zeros(chosen.size, dtype=np.bool_)
     for opened in range(chosen.size):
         if not chosen[opened] and rules.may_open[opened]:
-            out[opened] = _swap_fits(rules, activity, site, opened)
+            out[opened] = swap_fits(rules, activity, site, opened)
     return out
 
 
 @njit(cache=True)
-def _sites_that_fit(rules: _Sparse, chosen: Mask, activity: Floats) -> Mask:  # pragma: no cover - compiled
+def sites_that_fit(rules: PackedRules, chosen: Mask, activity: Floats) -> Mask:  # pragma: no cover - compiled
     """Mark the closed sites that may be opened without passing an upper limit of a rule they touch."""
     out = np.zeros(chosen.size, dtype=np.bool_)
     for site in range(chosen.size):

@@ -15,6 +15,32 @@ PROVED_GAP = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
+class Certificate:
+    """Multipliers from which anyone can work out a bound on coverage again.
+
+    Whatever they are, ``sum (1 - s) w + max over plans of sum (s w) a x`` bounds the coverage, with w the
+    weight and s the share of each row and level, and a the pattern of the sites that reach it there; rules
+    with prices are added to it, and the maximum over plans is taken over the n_open best sites.
+
+    Attributes
+    ----------
+    levels
+        Distinct worths of the cover matrix, highest first.
+    share
+        Per row and level, between 0 and 1: how much of its weight is credited to the sites.
+    price
+        Price per rule in the order of `rules.build_rules`, in the caller's units; 0 for ``n_open``.
+    bound
+        What they prove.
+    """
+
+    levels: NDArray[np.float64]
+    share: NDArray[np.float32]
+    price: NDArray[np.float64]
+    bound: float
+
+
+@dataclass(frozen=True, eq=False)
 class Solution:
     """An open set with its proof.
 
@@ -39,6 +65,8 @@ class Solution:
         ``|bound - objective|`` as a share of the gain over the existing network: the honest gap of a
         relocation, where most of the objective is there before anything moves. None without an existing
         network, infinite when nothing is gained.
+    certificate
+        Multipliers that prove a bound (that of the root when the search branched); coverage only.
     """
 
     open: NDArray[np.bool_]
@@ -49,6 +77,7 @@ class Solution:
     seconds: float
     iterations: int
     gain_gap: float | None = None
+    certificate: Certificate | None = None
 
 
 def relative_gap(objective: float, bound: float) -> float:

@@ -12,7 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from siteplanner.location.matrices import is_sparse
-from siteplanner.location.options import Options
+from siteplanner.location.options import Options, read_options
+from siteplanner.location.rules import build_rules
 from siteplanner.location.solution import Solution
 
 Kind = Literal["max_capture", "max_coverage", "p_median", "p_center"]
@@ -57,7 +58,49 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
     value = objective_of(kind, chosen, matrix, weight=weight, outside=outside)
     if bonus_cover is not None:
         value += objective_of("max_coverage", chosen, bonus_cover, weight=bonus_weight)
-    return [*faults, *_check_numbers(kind, solution, value)]
+    faults += _check_numbers(kind, solution, value)
+    if kind == "max_coverage" and solution.certificate is not None:
+        faults += check_certificate(solution, matrix, n_open, weight, Options(**options))  # type: ignore[typeddict-item]
+    return faults
+
+
+def check_certificate(
+    solution: Solution,
+    matrix: Any,  # noqa: ANN401 - dense or sparse
+    n_open: int,
+    weight: ArrayLike | None,
+    options: Options,
+) -> Iterator[str]:
+    """Work the bound of a coverage certificate out from the caller's rows and its multipliers."""
+    proof = solution.certificate
+    if proof is None:
+        return
+    table = sp.csr_array(matrix)
+    amount = np.ones(table.shape[0]) if weight is None else np.asarray(weight, dtype=np.float64)
+    sites, _ = read_options(options, table.shape[1], n_open)
+    rules = build_rules(sites)
+    bound, pull = 0.0, -(rules.matrix.T @ proof.price)
+    below = np.append(proof.levels[1:], 0.0)
+    for at, level in enumerate(proof.levels):
+        step = amount * (level - below[at])
+        credit = step * np.clip(proof.share[:, at], 0.0, 1.0)
+        reached = sp.csr_array(
+            ((table.data >= level).astype(np.float64), table.indices, table.indptr), table.shape
+        )
+        bound += float((step - credit).sum())
+        pull += reached.T @ credit
+    above, under = proof.price > 0, proof.price < 0
+    bound += float(proof.price[above] @ rules.high[above] + proof.price[under] @ rules.low[under])
+    free = ~(sites.locked_open | sites.locked_closed)
+    room = n_open - int(sites.locked_open.sum())
+    bound += float(pull[sites.locked_open].sum()) + float(np.sort(pull[free])[::-1][:room].sum())
+    room_for_rounding = TOLERANCE * abs(bound)
+    if not abs(bound - proof.bound) <= room_for_rounding:
+        yield f"certificate: {proof.bound!r} stated, {bound!r} recomputed"
+    if solution.objective > bound + room_for_rounding:
+        yield f"certificate: its bound {bound!r} is beaten by the objective"
+    if solution.bound > bound + room_for_rounding:
+        yield f"certificate: it proves {bound!r}, but the bound stated is {solution.bound!r}"
 
 
 def objective_of(

@@ -102,7 +102,8 @@ def test_time_limit_is_told_and_its_bound_holds(small_province):
 
 def test_search_trees_cut_short_reach_the_same_optimum(monkeypatch):
     rng = np.random.default_rng(14)
-    cover, weight = (rng.random((80, 30)) < 0.1).astype(float), rng.integers(1, 9, 80).astype(float)
+    utility = np.where(rng.random((80, 30)) < 0.15, 1.0, 0.0)
+    weight = rng.integers(1, 9, 80).astype(float)
     nodes = []
     solve = engine.Master.solve
 
@@ -111,13 +112,13 @@ def test_search_trees_cut_short_reach_the_same_optimum(monkeypatch):
         return solve(self, seconds, gap, chosen, limit)
 
     monkeypatch.setattr(engine.Master, "solve", count)
-    whole = max_coverage(cover, weight, 8, gap=0.0)
+    whole = max_capture(utility, weight, np.full(80, 0.02), 8, gap=0.0)
     assert whole.status == "optimal"
     rounds = len(nodes)
     nodes.clear()
     monkeypatch.setattr(engine, "FIRST_NODES", 1)
-    short = max_coverage(cover, weight, 8, gap=0.0)
-    assert (short.status, short.objective) == (whole.status, whole.objective)
+    short = max_capture(utility, weight, np.full(80, 0.02), 8, gap=0.0)
+    assert (short.status, short.objective) == (whole.status, pytest.approx(whole.objective))
     assert max(nodes) > 1
     assert len(nodes) > rounds
 

@@ -1,0 +1,216 @@
+"""Maximise coverage of merged sets under rules: search, first-order bound, fixing, exact close."""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+
+from siteplanner.location.engine import FIRST_NODES, Outcome, Race, close_by_program, find_near, threads_for
+from siteplanner.location.fold import Settled
+from siteplanner.location.halpern import Dual, Relaxation
+from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
+from siteplanner.location.pairs import choose_seeds, gather_pairs
+from siteplanner.location.program import solve_linear
+from siteplanner.location.rules import Rules
+from siteplanner.location.set_search import SetSearch, start_state
+from siteplanner.location.sets import Sets, gather, restrict_sets, spread
+from siteplanner.location.terms import CoverTerm
+from siteplanner.location.tree import Node, Tree
+
+ROUNDING = 1e-12
+"""Share by which a computed bound is raised: its sums round."""
+
+CHUNK = 50
+"""Iterations of the bound between two looks at the search."""
+
+SETTLED_SHARE = 0.05
+"""The relaxation is done when its own gap is this share of what lies between bound and incumbent."""
+
+MOST_ITERATIONS = 3000
+"""Most iterations on the relaxation before branching."""
+
+ROUNDS = 200
+"""Disturbances of the search for each chunk of the bound."""
+
+LAST_ROUNDS = 2000
+"""Disturbances at a time once the relaxation is done."""
+
+HEAT = 0.03
+"""Loss that the search takes in its stride, as a share of an open site's mean worth."""
+
+QUIET_CHUNKS = 2
+"""Searching ends after so many long runs without a better plan."""
+
+ROUND_EVERY = 8
+"""Nodes of the tree between two costly attempts at a better plan."""
+
+REDUCE_SHARE = 0.7
+"""The problem is stated anew when fixing has left less than this share of its pairs in question."""
+
+
+class SetSolver:
+    """One solve: the problem as it shrinks, the incumbent and the bound."""
+
+    def __init__(self, sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> None:
+        self.sets, self.rules, self.sites, self.effort, self.race = sets, rules, sites, effort, race
+        self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
+        self.search = SetSearch(sets, rules, start_state(effort.seed))
+        self.incumbent = -1
+        self.relaxation: Relaxation | None = None
+        self.root: Relaxation | None = None
+        self.origin = np.empty(0, dtype=np.int32)
+
+    def run(self) -> Outcome:
+        """Search, bound, and close the gap."""
+        race = self.race
+        start = self._start()
+        self.search.begin(start)
+        self._offer(*self.search.improve())
+        race.tighten(self._most())
+        if not race.is_over():
+            self._bound_and_search()
+        if not race.is_over():
+            self._branch()
+        if not race.is_over():
+            self._close()
+        return Outcome(race.chosen, race.value, race.bound, race.iterations)
+
+    def multipliers(self) -> Dual | None:
+        """Return multipliers of the whole problem: from before it shrank, or the last ones carried back."""
+        if self.relaxation is None:
+            return None
+        if self.root is None:
+            return self.relaxation.best
+        weight, last = self.root.sets.weight.astype(np.float64), self.relaxation.best
+        by_set = spread(last.by_set / self.sets.weight, self.origin) * weight
+        bound = self.root.price_out(by_set, last.by_rule)
+        first = self.root.best
+        return first if first.bound <= bound else Dual(by_set, last.by_rule, bound, first.reduced)
+
+    def _start(self) -> Mask:
+        target = self.sites.existing
+        if target is None:
+            target = self.search.fill(self.rules.lower > 0, self.sites.n_open)
+        return find_near(target.copy(), self.search.marginal(target), self.rules, self.effort)
+
+    def _offer(self, chosen: Mask, value: int) -> None:
+        if value > self.incumbent:
+            self.incumbent = value
+            self.race.offer(chosen, value * self.sets.unit)
+
+    def _most(self) -> float:
+        return float(self.sets.amount + self.sets.by_site.sum() + self.sets.weight.sum()) * self.sets.unit
+
+    def _bound_and_search(self) -> None:
+        race, quiet = self.race, 0
+        relaxation = self.relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper)
+        self._tighten(relaxation)
+        while not race.is_over():
+            done = self._is_settled(relaxation)
+            if not done:
+                relaxation.run(CHUNK, 1e-7)
+                race.iterations += CHUNK
+                self._tighten(relaxation)
+            before = self.incumbent
+            self._offer(*self.search.shake(self._pool(), LAST_ROUNDS if done else ROUNDS, HEAT))
+            quiet = 0 if self.incumbent > before or not done else quiet + 1
+            if quiet >= QUIET_CHUNKS:
+                break
+            relaxation = self.relaxation = self._fix(relaxation)
+
+    def _tighten(self, relaxation: Relaxation) -> None:
+        self.race.tighten(relaxation.bound * self.sets.unit * (1 + ROUNDING))
+
+    def _is_settled(self, relaxation: Relaxation) -> bool:
+        own = relaxation.bound - relaxation.value
+        return own <= SETTLED_SHARE * (relaxation.bound - self.incumbent) or (
+            relaxation.iterations >= MOST_ITERATIONS
+        )
+
+    def _pool(self) -> Ints:
+        """Sites in question."""
+        return np.flatnonzero(self.lower < self.upper)
+
+    def _fix(self, relaxation: Relaxation) -> Relaxation:
+        """Fix the sites whose change would push the bound below the incumbent; shrink what is left."""
+        best = relaxation.best
+        room = best.bound - self.incumbent + 1e-9 * best.bound
+        free = self.lower < self.upper
+        shut, keep = free & (-best.reduced > room), free & (best.reduced > room)
+        if not (shut.any() or keep.any()):
+            return relaxation
+        self.upper[shut], self.lower[keep] = 0.0, 1.0
+        size = np.diff(self.sets.col_ptr)
+        if size[self.lower < self.upper].sum() > REDUCE_SHARE * size.sum():
+            return relaxation
+        if self.root is None:
+            self.root, self.origin = relaxation, np.arange(self.sets.n_sets, dtype=np.int32)
+        self.sets, origin = restrict_sets(self.sets, self.lower > 0, self.upper < 1)
+        rules = self.rules.tightened(self.lower, self.upper)
+        self.search = SetSearch(self.sets, rules, self.search.state)
+        self.search.begin(self.race.chosen)
+        inside = self.origin >= 0
+        self.origin[inside] = origin[self.origin[inside]]
+        start = relaxation.start()
+        start = start._replace(by_set=gather(start.by_set, origin, self.sets.n_sets))
+        return Relaxation(self.sets, self.rules, self.lower, self.upper, start=start)
+
+    def _branch(self) -> None:
+        """Branch on sets; the search starts anew from what the nodes suggest."""
+        race, unit = self.race, self.sets.unit
+        relaxation = self.relaxation
+        if relaxation is None:
+            return
+        nothing = np.zeros(0, dtype=np.int64)
+        root = Node(relaxation.bound, self.lower, self.upper, nothing, relaxation.start())
+        tree = Tree(self.sets, self.rules, root)
+        nodes = 0
+        while tree.is_open() and not race.is_over():
+            x = tree.expand(self.incumbent, self.effort.gap)
+            nodes += 1
+            race.tighten(tree.bound() * unit * (1 + ROUNDING))
+            if x is not None:
+                self._round(x, nodes)
+        race.iterations += tree.iterations
+
+    def _round(self, x: Floats, nodes: int) -> None:
+        """Search from the plan nearest to a fractional point; now and then disturb the incumbent."""
+        chosen = np.zeros(x.size, dtype=np.bool_)
+        chosen[np.argsort(-x, kind="stable")[: self.sites.n_open]] = True
+        if not self.rules.allows(chosen.astype(np.float64)):
+            if nodes & (nodes - 1) and nodes % ROUND_EVERY:
+                return
+            answer = solve_linear(
+                self.rules, x, self.race.seconds_left(), self.effort.seed, nodes=FIRST_NODES
+            )
+            if answer.point is None:
+                return
+            chosen = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
+        self.search.begin(chosen)
+        self._offer(*self.search.improve())
+        if nodes % ROUND_EVERY == 0:
+            self.search.begin(self.race.chosen)
+            self._offer(*self.search.shake(self._pool(), ROUNDS, HEAT))
+
+    def _close(self) -> None:
+        """Hand what is left to the program with cuts."""
+        sets = self.sets
+        shape = (sets.n_sets, sets.n_sites)
+        matrix = sp.csr_array((np.ones(sets.sites.size, dtype=np.float32), sets.sites, sets.ptr), shape=shape)
+        seeds = choose_seeds(self.lower < self.upper, self.sites.existing, self.effort.seed)
+        weight = (sets.weight * sets.unit).astype(np.float64)
+        pairs = gather_pairs(matrix, weight, np.zeros(weight.size), seeds)
+        term = CoverTerm(
+            pairs, Settled(sets.amount * sets.unit, (sets.by_site * sets.unit).astype(np.float64))
+        )
+        rules = self.rules.tightened(self.lower, self.upper)
+        close_by_program([term], rules, self.race, self.effort, self.race.chosen)
+
+
+def maximise_sets(
+    sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, report: Callable[[float], float] = float
+) -> tuple[Outcome, Dual | None]:
+    """Find an open set of proved coverage; also return the multipliers of the root, in units."""
+    with threads_for(sets.sites.size):
+        solver = SetSolver(sets, rules, sites, effort, Race(effort, report))
+        return solver.run(), solver.multipliers()
