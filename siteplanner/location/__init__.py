@@ -10,10 +10,11 @@ the lower column.
 [False, False, True]
 """
 
-from siteplanner.location.distances import p_center, p_median
 from siteplanner.location.errors import Infeasible, NoPlanInTime
 from siteplanner.location.frontier import Compromise, Tradeoff, frontier_of_aims, frontier_of_moves
 from siteplanner.location.options import Options
+from siteplanner.location.p_center import p_center
+from siteplanner.location.p_median import p_median
 from siteplanner.location.problems import max_capture, max_coverage
 from siteplanner.location.solution import Solution
 from siteplanner.location.verify import verify

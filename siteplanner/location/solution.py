@@ -1,7 +1,7 @@
 """What every solve returns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,9 @@ class Solution:
         ``|bound - objective|`` as a share of the gain over the existing network: the honest gap of a
         relocation, where most of the objective is there before anything moves. None without an existing
         network, infinite when nothing is gained.
+    unreached
+        Demand rows with weight that no site reaches at all: not served, and not counted in the objective
+        (p-median, p-center, least EDE).
     """
 
     open: NDArray[np.bool_]
@@ -49,6 +52,7 @@ class Solution:
     seconds: float
     iterations: int
     gain_gap: float | None = None
+    unreached: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def relative_gap(objective: float, bound: float) -> float:

@@ -1,66 +1,18 @@
 """p-median and p-center: every demand row is served by its nearest open site."""
 
-import math
 import time
 from typing import Any, Unpack
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
 
 from siteplanner.location.clash import explain
-from siteplanner.location.cover_kernels import best_values
-from siteplanner.location.engine import Outcome, maximise
 from siteplanner.location.errors import NoPlanInTime
-from siteplanner.location.fold import fold_nothing
 from siteplanner.location.matrices import read_matrix
-from siteplanner.location.options import Effort, Mask, Options, SiteOptions, read_options, read_vector
+from siteplanner.location.options import Effort, Mask, Options, SiteOptions, read_options
 from siteplanner.location.program import solve_linear
-from siteplanner.location.reports import gain_gap, gather_rows
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.solution import PROVED_GAP, Solution, gap_status, relative_gap
-from siteplanner.location.terms import CoverTerm
-
-
-def p_median(cost: Any, weight: ArrayLike, n_open: int, **options: Unpack[Options]) -> Solution:  # noqa: ANN401
-    """Choose the open sites that serve all demand at the least weighted cost.
-
-    Parameters
-    ----------
-    cost
-        Demand x site, dense or sparse, of at least 0. A pair that is absent (or infinite, when dense) is
-        beyond reach: the row must then be served by another site.
-    weight
-        Weight per demand row; rows of weight 0 need no service.
-    n_open
-        Number of open sites.
-    **options
-        See `Options`.
-
-    Returns
-    -------
-    Solution
-        ``objective`` is the weighted cost, ``bound`` a lower bound on it.
-    """
-    matrix = read_matrix(cost, "cost", keep_zeros=True)
-    weights = read_vector(weight, matrix.shape[0], "weight")
-    sites, effort = read_options(options, matrix.shape[1], n_open)
-    needy = weights > 0
-    _check_reach(matrix, needy)
-    # Serving a row at cost c is worth (farthest - c): the p-median is gradual coverage with that worth.
-    farthest, filled = np.zeros(weights.size), np.diff(matrix.indptr) > 0
-    if filled.any():
-        farthest[filled] = np.maximum.reduceat(matrix.data, matrix.indptr[:-1][filled])
-    worth = sp.csr_array(
-        (np.repeat(farthest, np.diff(matrix.indptr)) - matrix.data, matrix.indices, matrix.indptr),
-        shape=matrix.shape,
-    )
-    pairs = gather_rows(fold_nothing(worth, weights, farthest), sites, effort)
-    term = CoverTerm(pairs)
-    total = math.fsum(pairs.weight * pairs.extra)
-    rules = build_rules(sites, _reach_rows(matrix, needy, np.inf))
-    outcome = maximise([term], rules, sites, effort, lambda value: total - value)
-    return _report_cost(term, outcome, sites, effort)
 
 
 def p_center(cost: Any, n_open: int, **options: Unpack[Options]) -> Solution:  # noqa: ANN401 - dense or sparse
@@ -188,21 +140,3 @@ def _reach_rows(matrix: sp.csr_array, needy: Mask, radius: float) -> sp.csr_arra
     first = sorted(dict(zip(reversed(packed), reversed(tight.tolist()), strict=True)).items())
     chosen: sp.csr_array = pattern[np.array([row for _, row in first], dtype=np.int64)]
     return chosen
-
-
-def _report_cost(term: CoverTerm, outcome: Outcome, sites: SiteOptions, effort: Effort) -> Solution:
-    """Report a maximised worth as a cost, summed row by row: the difference of two totals would round."""
-    first, _ = best_values(term.pairs, outcome.chosen)
-    objective = math.fsum(term.pairs.weight * (term.pairs.extra - first))
-    bound = objective - max(outcome.bound - outcome.value, 0.0)
-    gap = relative_gap(objective, bound)
-    return Solution(
-        open=outcome.chosen,
-        objective=objective,
-        bound=bound,
-        gap=gap,
-        status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - effort.started,
-        iterations=outcome.iterations,
-        gain_gap=gain_gap([term], outcome, sites.existing),
-    )
