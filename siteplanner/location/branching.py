@@ -4,13 +4,12 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from siteplanner.location.interchange import Limits
 from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent
 from siteplanner.location.medians import Chase, Interchange
 from siteplanner.location.neighbours import Neighbours
-from siteplanner.location.options import Floats, Mask
+from siteplanner.location.options import Mask
 
 NODE_STEPS = 150
 """Steps of the ascent at a node, which starts at its parent's multipliers."""
@@ -19,6 +18,14 @@ NODE_STEP = 0.5
 """First step factor at a node."""
 
 NODE_PATIENCE = 8
+
+PROBED_SITES = 10
+"""Sites of which both answers are tried before a node is split."""
+
+PROBE_STEPS = 25
+
+PROBE_SHARE = 0.1
+"""Weight of the larger rise of the bound beside the smaller one."""
 
 
 class Node(NamedTuple):
@@ -34,9 +41,11 @@ class Node(NamedTuple):
 class Tree:
     """The open nodes, best bound first."""
 
-    def __init__(self, chase: Chase, search: Interchange, limits: Limits, ascent: Ascent) -> None:
+    def __init__(
+        self, chase: Chase, search: Interchange, near: Neighbours, limits: Limits, ascent: Ascent
+    ) -> None:
         self._chase, self._search, self._limits = chase, search, limits
-        self._near = trim(chase.median.near, limits.may_open, limits.may_close)
+        self._near = near
         self._nodes: list[tuple[float, int, Node]] = []
         self._number = 0
         self._closed = np.inf
@@ -63,15 +72,42 @@ class Tree:
         heapq.heappush(self._nodes, (node.bound, node.number, node))
 
     def _split(self, node: Node) -> None:
-        site = _most_doubtful(node)
+        site = self._choose_site(node)
         if site < 0:
             self._close_leaf(node)
             return
         for opened in (True, False):
-            may_open, may_close = node.may_open.copy(), node.may_close.copy()
-            (may_close if opened else may_open)[site] = False
+            may_open, may_close = _decide(node, site, opened=opened)
             self._number += 1
             self._add(node, may_open, may_close)
+
+    def _choose_site(self, node: Node) -> int:
+        """Site whose two answers raise the bound most, of those in most doubt (strong branching).
+
+        Ties go to the site in more doubt, then to the lower one; -1 if every site is decided.
+        """
+        free = np.flatnonzero(node.may_open & node.may_close)
+        doubt = np.abs(node.ascent.average[free] - 0.5)
+        candidates = free[np.argsort(doubt, kind="stable")][:PROBED_SITES]
+        if candidates.size <= 1:
+            return int(candidates[0]) if candidates.size else -1
+        best, chosen = -1.0, int(candidates[0])
+        for site in candidates.tolist():
+            rises = [self._probe(node, site, opened=opened) - node.bound for opened in (True, False)]
+            score = max(min(rises), 0.0) + PROBE_SHARE * max(*rises, 0.0)
+            if score > best * (1 + 1e-9):
+                best, chosen = score, site
+        return chosen
+
+    def _probe(self, node: Node, site: int, *, opened: bool) -> float:
+        """Bound of a child after a short ascent, no higher than it needs to be."""
+        may_open, may_close = _decide(node, site, opened=opened)
+        limits = self._limits._replace(may_open=may_open, may_close=may_close)
+        old = node.ascent
+        ascent = start_ascent(old.best_level, old.best_rule, old.average, NODE_STEP)
+        goal = self._chase.goal()
+        ascend(self._near, limits, ascent, (self._chase.value, goal), NODE_PATIENCE, PROBE_STEPS)
+        return min(float(ascent.best[0]), goal)
 
     def _add(self, parent: Node, may_open: Mask, may_close: Mask) -> None:
         """Bound a child, fix what its prices settle, and keep it if it may hold a better set."""
@@ -115,37 +151,7 @@ def _propagate(limits: Limits, may_open: Mask, may_close: Mask) -> tuple[Mask, M
     return may_open, may_close
 
 
-def _most_doubtful(node: Node) -> int:
-    """Free site whose average is nearest to one half; ties to the lower site; -1 if every site is decided."""
-    free = np.flatnonzero(node.may_open & node.may_close)
-    if not free.size:
-        return -1
-    return int(free[np.argmin(np.abs(node.ascent.average[free] - 0.5))])
-
-
-def trim(near: Neighbours, may_open: Mask, may_close: Mask) -> Neighbours:
-    """Keep the sites that may open, and of those that must be open the nearest of each row, which ends it."""
-    ptr, sites, cost, horizon = _trim(near, may_open, may_close)
-    return near._replace(ptr=ptr, sites=sites, cost=cost, horizon=horizon)
-
-
-@njit(cache=True)
-def _trim(
-    near: Neighbours, may_open: Mask, may_close: Mask
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Floats]:  # pragma: no cover - compiled
-    # One number more: a row may lose all its sites, and the kernels look at the first cost of every row.
-    sites, cost = np.empty(near.sites.size + 1, dtype=np.int32), np.zeros(near.cost.size + 1)
-    ptr, horizon = np.zeros(near.ptr.size, dtype=np.int64), near.horizon.copy()
-    at = 0
-    for row in range(ptr.size - 1):
-        for k in range(near.ptr[row], near.ptr[row + 1]):
-            site = near.sites[k]
-            if not may_open[site]:
-                continue
-            sites[at], cost[at] = site, near.cost[k]
-            at += 1
-            if not may_close[site]:
-                horizon[row] = np.inf
-                break
-        ptr[row + 1] = at
-    return ptr, sites[: at + 1].copy(), cost[: at + 1].copy(), horizon
+def _decide(node: Node, site: int, *, opened: bool) -> tuple[Mask, Mask]:
+    may_open, may_close = node.may_open.copy(), node.may_close.copy()
+    (may_close if opened else may_open)[site] = False
+    return may_open, may_close

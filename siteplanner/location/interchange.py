@@ -21,6 +21,9 @@ SHAKES_PER_SITE = 2
 KICKS = 4
 """Most sites forced open at once."""
 
+NOTHING, NOT_ALLOWED = -1, -2
+"""In the place of a site that closes."""
+
 LOG = 20_000
 """Most swaps of one shake that can be undone."""
 
@@ -313,12 +316,12 @@ def price_swap(
     """Lowest change of the objective over all sites that may close when this one opens, and that site.
 
     ``cheapest`` is the open site of least loss that may close (-1: search among all, minding the rules);
-    the site returned is -2 where no swap is allowed.
+    the site returned is `NOTHING` where the opened one comes on top, `NOT_ALLOWED` where no swap is allowed.
     """
     limits = arena.limits
     gain, n_touched = _gain_of(arena, walk, opened, touched)
     walk.numbers[3] += arena.col_ptr[opened + 1] - arena.col_ptr[opened]
-    best, closed = np.inf, -2
+    best, closed = np.inf, NOT_ALLOWED
     if cheapest >= 0:
         best, closed = walk.loss[cheapest] - walk.saved[cheapest] - limits.fixed_cost[cheapest], int(cheapest)
         for at in range(n_touched):
@@ -386,7 +389,7 @@ def settle(
         if walk.chosen[site]:
             continue
         change, closed = price_swap(arena, walk, site, cheapest, touched)
-        if closed == -2 or change >= -least:  # noqa: PLR2004 - no swap is allowed
+        if closed == NOT_ALLOWED or change >= -least:
             if walk.numbers[2] == 0:
                 idle = _drop_idle(arena, walk, least)
                 if idle >= 0:
@@ -430,6 +433,31 @@ def _draw_near(arena: Arena, walk: Walk, around: int, state: NDArray[np.uint64])
 
 
 @njit(cache=True)
+def _kick(
+    arena: Arena,
+    walk: Walk,
+    pool: NDArray[np.int32],
+    kicks: int,
+    log: NDArray[np.int32],
+    touched: NDArray[np.int32],
+    state: NDArray[np.uint64],
+) -> int:  # pragma: no cover - compiled
+    """Force some sites of one neighbourhood open, each for the site that is missed least then."""
+    used, site = 0, int(pool[_draw(state, pool.size)])
+    for kick in range(kicks):
+        if kick:
+            site = _draw_near(arena, walk, site, state)
+        if walk.chosen[site] or not arena.limits.may_open[site]:
+            continue
+        closed = price_swap(arena, walk, site, find_cheapest(arena.limits, walk), touched)[1]
+        if closed != NOT_ALLOWED:
+            swap(arena, walk, closed, site)
+            log[used, 0], log[used, 1] = closed, site
+            used += 1
+    return used
+
+
+@njit(cache=True)
 def shake(
     arena: Arena, walk: Walk, pool: NDArray[np.int32], work: int, least: float, state: NDArray[np.uint64]
 ) -> int:  # pragma: no cover - compiled
@@ -448,18 +476,7 @@ def shake(
         round_ += 1
         walk.numbers[3] += 1
         before = walk.total[0]
-        used = 0
-        site = int(pool[_draw(state, pool.size)])
-        for step in range(1 + round_ % KICKS):
-            if step:
-                site = _draw_near(arena, walk, site, state)
-            if walk.chosen[site] or not arena.limits.may_open[site]:
-                continue
-            change, closed = price_swap(arena, walk, site, find_cheapest(arena.limits, walk), touched)
-            if closed > -2:  # noqa: PLR2004 - a swap is allowed
-                swap(arena, walk, closed, site)
-                log[used, 0], log[used, 1] = closed, site
-                used += 1
+        used = _kick(arena, walk, pool, 1 + round_ % KICKS, log, touched, state)
         used = settle(arena, walk, least, log, used, touched)
         if walk.total[0] > before + least:
             while used > 0:

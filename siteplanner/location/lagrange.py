@@ -1,18 +1,19 @@
 """Lagrangian bound of the p-median: price the assignment of every row, open the sites of least price.
 
 For any multipliers the bound has a closed form (Cornuejols, Fisher & Nemhauser 1977): with l per row and y
-per rule, ``sum w l + sides of y + min over counts of sum of (f - sum w (l - c)+ - A'y)``. The subgradient that
-raises it counts how many open sites each row would use, and how far the open set is from keeping each rule.
+per rule, ``sum w l + sides of y + min over counts of sum of (f - sum w (l - c)+ - A'y)``. The subgradient
+that raises it counts how many open sites each row would use, and how far the open set is from each rule.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from siteplanner.location.interchange import Limits
 from siteplanner.location.neighbours import Neighbours
-from siteplanner.location.options import Floats, Mask
+from siteplanner.location.options import Floats, Ints, Mask
 
 MEMORY = 0.5
 """Share of the last direction that is kept in the next one (Camerini, Fratta & Maffioli 1975)."""
@@ -288,3 +289,43 @@ def _chosen_at(limits: Limits, ascent: Ascent) -> Mask:
     chosen = np.zeros(ascent.price.size, dtype=np.bool_)
     _open_cheapest(limits, ascent.price, chosen, np.zeros(4))
     return chosen
+
+
+def trim(near: Neighbours, limits: Limits, ascent: Ascent, value: float) -> Neighbours:
+    """Keep the sites that may serve a row in a set better than ``value``.
+
+    Sites that may not open go, and those beyond the nearest one that must be open. A row with multiplier l
+    that pays c > l adds ``w (c - l)`` to the bound: dearer sites than that allows go too.
+    """
+    most = ascent.best_level + np.maximum(value - ascent.best[0], 0.0) / near.weight
+    # Rounding of the bound must not cost a site.
+    most += 1e-9 * np.abs(most)
+    ptr, sites, cost, horizon = _trim(near, limits.may_open, limits.may_close, most)
+    return near._replace(ptr=ptr, sites=sites, cost=cost, horizon=horizon)
+
+
+@njit(cache=True)
+def _trim(
+    near: Neighbours, may_open: Mask, may_close: Mask, most: Floats
+) -> tuple[Ints, NDArray[np.int32], Floats, Floats]:  # pragma: no cover - compiled
+    # One number more: a row may lose all its sites, and the kernels look at the first cost of every row.
+    sites, cost = np.empty(near.sites.size + 1, dtype=np.int32), np.zeros(near.cost.size + 1)
+    ptr, horizon = np.zeros(near.ptr.size, dtype=np.int64), near.horizon.copy()
+    at = 0
+    for row in range(ptr.size - 1):
+        for k in range(near.ptr[row], near.ptr[row + 1]):
+            site = near.sites[k]
+            if near.cost[k] > most[row]:
+                horizon[row] = np.inf
+                break
+            if not may_open[site]:
+                continue
+            sites[at], cost[at] = site, near.cost[k]
+            at += 1
+            if not may_close[site]:
+                horizon[row] = np.inf
+                break
+        if horizon[row] > most[row]:
+            horizon[row] = np.inf
+        ptr[row + 1] = at
+    return ptr, sites[: at + 1].copy(), cost[: at + 1].copy(), horizon

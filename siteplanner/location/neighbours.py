@@ -66,8 +66,7 @@ def list_neighbours(matrix: Any, weight: Floats, n_open: int) -> Neighbours:  # 
     dense = isinstance(matrix, np.ndarray)
     count = _count_finite(matrix) if dense else np.diff(matrix.indptr).astype(np.int64)
     rows = np.flatnonzero((weight > 0) & (count > 0))
-    key = _hash_dense(matrix, rows) if dense else _hash_sparse(*_parts(matrix), rows)
-    rows = rows[np.lexsort((weight[rows], key))]
+    rows = rows[np.lexsort((weight[rows], hash_rows(matrix, rows)))]
     if dense:
         n_sites = matrix.shape[1]
         length = max(int(LIST_SHARE * n_sites / max(n_open, 1)), LIST_LEAST)
@@ -77,6 +76,13 @@ def list_neighbours(matrix: Any, weight: Floats, n_open: int) -> Neighbours:  # 
         ptr, sites, cost = _sort_rows(*_parts(matrix), rows)
         horizon = np.full(rows.size, np.inf)
     return Neighbours(ptr, sites, cost, weight[rows], horizon, _charge_far(ptr, cost, weight[rows], horizon))
+
+
+def hash_rows(matrix: Any, rows: Ints) -> NDArray[np.uint64]:  # noqa: ANN401 - dense or CSR
+    """Mix the content of some rows into 64 bits each: a key to order rows by, whoever listed them."""
+    if isinstance(matrix, np.ndarray):
+        return _hash_dense(matrix, rows)
+    return _hash_sparse(*_parts(matrix), rows)
 
 
 def nearest_open(matrix: Any, chosen: Mask) -> Floats:  # noqa: ANN401 - dense or CSR
@@ -92,7 +98,7 @@ def list_columns(near: Neighbours, within: Floats, n_sites: int) -> tuple[Ints, 
 
 
 def _charge_far(ptr: Ints, cost: Floats, weight: Floats, horizon: Floats) -> Floats:
-    """Charge more for an unserved row than serving all rows can cost; little more where a site is unlisted."""
+    """Charge more for an unserved row than serving all rows can cost; less where a site is only unlisted."""
     last = cost[ptr[1:] - 1] if weight.size else np.empty(0)
     return np.where(np.isfinite(horizon), 2.0 * horizon, last + (float(weight @ last) + 1.0) / weight)
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,12 +12,13 @@ from siteplanner.location.branching import Tree
 from siteplanner.location.clash import explain
 from siteplanner.location.errors import NoPlanInTime
 from siteplanner.location.interchange import Limits
-from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent
+from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent, trim
 from siteplanner.location.matrices import read_costs
 from siteplanner.location.medians import Chase, Interchange, Median
 from siteplanner.location.neighbours import Neighbours, list_neighbours
 from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
 from siteplanner.location.program import solve_linear
+from siteplanner.location.radius import MOST_ENTRIES, MOST_ENTRIES_RULES, close_by_program, gather_steps
 from siteplanner.location.rules import build_rules
 from siteplanner.location.solution import Solution, gap_status, relative_gap
 
@@ -28,6 +29,12 @@ ROOT_STEPS = 150
 """Steps of the ascent in one round."""
 
 ROOT_PATIENCE = 15
+
+ROOT_STEP = 0.3
+"""Least step factor at the start of a round: what was settled since makes room again."""
+
+STALL_SHARE = 0.9
+"""A round that leaves more than this share of the gap is the last one."""
 
 WARM_STARTS = 3
 """So many of the sets that earlier solves found are searched from."""
@@ -128,9 +135,15 @@ def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
     """Search, bound, fix and branch until the gap is closed or time is up."""
     chase = Chase(median, effort)
     search = _begin(chase, sites, effort)
-    limits, ascent = _close_root(chase, search, median.limits)
+    rest = _close_root(chase, search, median.limits)
     if not chase.is_over():
-        Tree(chase, search, limits, ascent).run()
+        near, limits, ascent = rest
+        most = MOST_ENTRIES_RULES if limits.low.size else MOST_ENTRIES
+        steps = gather_steps(near, limits, most)
+        if steps is not None:
+            close_by_program(chase, steps, limits, effort.gap, effort.seed)
+        else:
+            Tree(chase, search, near, limits, ascent).run()
     chase.iterations += search.swaps
     effort.warm.add_set(chase.chosen)
     return chase
@@ -156,31 +169,38 @@ def _begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
     return search
 
 
-def _close_root(chase: Chase, search: Interchange, limits: Limits) -> tuple[Limits, Ascent]:
-    """Raise the bound and lower the objective in turns; fix what the prices settle."""
+class Rest(NamedTuple):
+    """What prices leave in doubt: shorter lists, tighter limits, and the ascent that said so."""
+
+    near: Neighbours
+    limits: Limits
+    ascent: Ascent
+
+
+def _close_root(chase: Chase, search: Interchange, limits: Limits) -> Rest:
+    """Raise the bound and lower the objective in turns; leave out what the prices settle."""
     walk, near = search.walk, chase.median.near
     level = np.minimum(0.5 * (walk.cost[0] + walk.cost[1]), near.horizon)
     ascent = start_ascent(level, np.zeros(limits.low.size), walk.chosen.astype(np.float64), 1.0)
     for _ in range(ROUNDS):
         before = chase.value - ascent.best[0]
-        chase.iterations += ascend(
-            near, limits, ascent, (chase.value, chase.goal()), ROOT_PATIENCE, ROOT_STEPS
-        )
+        ascent.step[0] = max(ascent.step[0], ROOT_STEP)
+        aim = chase.value, chase.goal()
+        chase.iterations += ascend(near, limits, ascent, aim, ROOT_PATIENCE, ROOT_STEPS)
         chase.tighten(float(ascent.best[0]))
-        if chase.is_over():
-            break
         _follow(chase, search, ascent)
         if chase.is_over():
             break
         shut, kept = sites_settled(limits, ascent, chase.goal())
         limits = limits._replace(may_open=limits.may_open & ~shut, may_close=limits.may_close & ~kept)
+        near = trim(near, limits, ascent, chase.goal())
         search.narrow(limits)
         search.shake(SHAKE_WORK)
         chase.offer(search.walk.chosen)
         chase.tighten(float(ascent.best[0]))
-        if chase.is_over() or chase.value - ascent.best[0] > 0.9 * before:
+        if chase.is_over() or chase.value - ascent.best[0] > STALL_SHARE * before:
             break
-    return limits, ascent
+    return Rest(near, limits, ascent)
 
 
 def _follow(chase: Chase, search: Interchange, ascent: Ascent) -> None:
