@@ -2,9 +2,9 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +25,35 @@ LEAST_CHANGE = 1e-12
 """Share of the objective that is rounding: following smaller changes would let a search run in circles."""
 
 
+class Measure(Protocol):
+    """How costs are bent before they are summed, and how sums are shown: both increasing."""
+
+    def bend(self, cost: Floats) -> Floats:
+        """Cost of a row as it enters the sum."""
+
+    def show(self, total: float) -> float:
+        """Objective of a sum."""
+
+    def hide(self, shown: float) -> float:
+        """Sum of an objective."""
+
+
+class AsItIs:
+    """Sums are the objective."""
+
+    def bend(self, cost: Floats) -> Floats:
+        """Return the cost."""
+        return cost
+
+    def show(self, total: float) -> float:
+        """Return the sum."""
+        return total
+
+    def hide(self, shown: float) -> float:
+        """Return the objective."""
+        return shown
+
+
 @dataclass(frozen=True, eq=False)
 class Median:
     """The problem.
@@ -40,7 +69,9 @@ class Median:
     fixed_cost
         Per open site.
     unit
-        Every objective is a multiple of this (0: no such number).
+        Every sum is a multiple of this (0: no such number).
+    measure
+        What the caller calls the objective; bounds and values are sums everywhere else.
     """
 
     matrix: Any
@@ -51,6 +82,7 @@ class Median:
     is_free: bool
     fixed_cost: Floats
     unit: float
+    measure: Measure = field(default_factory=AsItIs)
 
     @cached_property
     def rules(self) -> Rules:
@@ -63,12 +95,12 @@ class Median:
         return rules.without({"n_open"}) if self.is_free else rules
 
     def value(self, chosen: Mask) -> float:
-        """Objective of an open set, independent of the order of rows; infinite if a row is not served."""
+        """Sum of an open set, independent of the order of rows; infinite if a row is not served."""
         served = self.weight > 0
-        cost = nearest_open(self.matrix, chosen)
-        if np.isinf(cost[served]).any():
+        cost = self.measure.bend(nearest_open(self.matrix, chosen)[served])
+        if np.isinf(cost).any():
             return math.inf
-        return math.fsum(self.weight[served] * cost[served]) + math.fsum(self.fixed_cost[chosen])
+        return math.fsum(self.weight[served] * cost) + math.fsum(self.fixed_cost[chosen])
 
 
 class Chase:
@@ -104,18 +136,22 @@ class Chase:
 
     def goal(self) -> float:
         """Bound that settles a branch: no set better than this is looked for."""
+        if math.isinf(self.value):
+            return self.value
+        show, unit = self.median.measure.show(self.value), self.median.unit
         wanted = max(self._effort.gap, PROVED_GAP / 2)
-        goal = self.value - wanted * abs(self.value)
-        return min(goal, self.value - self.median.unit * (1 - 1e-5)) if self.median.unit else goal
+        goal = min(self.median.measure.hide(show - wanted * abs(show)), self.value)
+        return min(goal, self.value - unit * (1 - 1e-5)) if unit else goal
 
     def seconds_left(self) -> float:
         """Return the time to the deadline."""
         return self.deadline - time.monotonic()
 
     def has_proof(self) -> bool:
-        """Tell whether the asked gap is reached."""
+        """Tell whether the asked gap is reached, in the caller's objective."""
         wanted = max(self._effort.gap, PROVED_GAP / 2)
-        return math.isfinite(self.value) and relative_gap(self.value, self.bound) <= wanted
+        show = self.median.measure.show
+        return math.isfinite(self.value) and relative_gap(show(self.value), show(self.bound)) <= wanted
 
     def is_over(self) -> bool:
         """Tell whether the gap is closed or time is up."""
@@ -123,7 +159,8 @@ class Chase:
 
     def _tell(self) -> None:
         if self._effort.progress is not None:
-            self._effort.progress(self.value, self.bound, time.monotonic() - self._effort.started)
+            show = self.median.measure.show
+            self._effort.progress(show(self.value), show(self.bound), time.monotonic() - self._effort.started)
 
 
 class Interchange:

@@ -5,6 +5,7 @@ in which the caller listed the demand. Of a large dense matrix only the nearest 
 ``horizon`` says how near a site that is not listed could be.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,9 +98,32 @@ def list_columns(near: Neighbours, within: Floats, n_sites: int) -> tuple[Ints, 
     return _by_site(near.ptr, near.sites, near.cost, within, n_sites)
 
 
+def bend_costs(near: Neighbours, bend: Callable[[Floats], Floats], most: float) -> Neighbours:
+    """Put costs through an increasing function, and leave out what no row of a set of that value pays.
+
+    Parameters
+    ----------
+    most
+        Value of a known set in bent costs: a row that alone pays more is in no better set.
+    """
+    cost = bend(near.cost)
+    within = most * (1 + 1e-9) / near.weight
+    row = np.repeat(np.arange(near.weight.size), np.diff(near.ptr))
+    kept = cost <= within[row]
+    size = np.bincount(row[kept], minlength=near.weight.size)
+    ptr = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    horizon = bend(near.horizon)
+    horizon[horizon > within] = np.inf
+    # Costs ascend, so where one is left out no site beyond the horizon can serve the row either.
+    horizon[size < np.diff(near.ptr)] = np.inf
+    far = _charge_far(ptr, cost[kept], near.weight, horizon)
+    return near._replace(ptr=ptr, sites=near.sites[kept], cost=cost[kept], horizon=horizon, far=far)
+
+
 def _charge_far(ptr: Ints, cost: Floats, weight: Floats, horizon: Floats) -> Floats:
     """Charge more for an unserved row than serving all rows can cost; less where a site is only unlisted."""
-    last = cost[ptr[1:] - 1] if weight.size else np.empty(0)
+    size = np.diff(ptr)
+    last = np.where(size > 0, cost[ptr[1:] - 1], 0.0) if cost.size else np.zeros(weight.size)
     return np.where(np.isfinite(horizon), 2.0 * horizon, last + (float(weight @ last) + 1.0) / weight)
 
 

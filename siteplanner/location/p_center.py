@@ -248,7 +248,8 @@ def _sort_rows(matrix: Any, unreached: Ints) -> Any:  # noqa: ANN401 - dense or 
 
 def _row_costs(matrix: Any, row: int) -> Floats:  # noqa: ANN401 - dense or CSR
     if isinstance(matrix, np.ndarray):
-        return matrix[row].astype(np.float64)
+        line: Floats = matrix[row].astype(np.float64)
+        return line
     costs = np.full(matrix.shape[1], np.inf)
     here = slice(matrix.indptr[row], matrix.indptr[row + 1])
     costs[matrix.indices[here]] = matrix.data[here]
@@ -272,11 +273,12 @@ def _within(matrix: Any, rows: Ints, radius: float) -> sp.csr_array:  # noqa: AN
     """Pattern of the rows that not every site can serve within the radius; each pattern once."""
     part = matrix[rows]
     if isinstance(part, np.ndarray):
-        pattern = sp.csr_array((part <= radius) & np.isfinite(part), dtype=np.float64)
+        at, site = np.nonzero((part <= radius) & np.isfinite(part))
     else:
         near = part.data <= radius
         at = np.repeat(np.arange(rows.size), np.diff(part.indptr))[near]
-        pattern = sp.csr_array((np.ones(at.size), (at, part.indices[near])), shape=part.shape)
+        site = part.indices[near]
+    pattern = sp.csr_array((np.ones(at.size), (at, site)), shape=(rows.size, matrix.shape[1]))
     pattern.sort_indices()
     size = np.diff(pattern.indptr)
     tight = np.flatnonzero(size < pattern.shape[1])

@@ -86,9 +86,9 @@ def p_median(
     sites, effort = read_options(options, matrix.shape[1], matrix.shape[1] if n_open is None else n_open)
     unreached = find_unreached(matrix, weights)
     weights[unreached] = 0.0
-    median = _state(matrix, weights, fixed, sites, n_open)
+    median = state_median(matrix, weights, fixed, sites, n_open)
     chase = solve_median(median, sites, effort)
-    return _report(chase, sites, effort, unreached)
+    return report_cost(chase, sites, effort, unreached)
 
 
 def find_unreached(matrix: Any, weight: Floats) -> NDArray[np.int64]:  # noqa: ANN401 - dense or CSR
@@ -100,7 +100,14 @@ def find_unreached(matrix: Any, weight: Floats) -> NDArray[np.int64]:  # noqa: A
     return np.flatnonzero(lonely & (weight > 0))
 
 
-def _state(matrix: Any, weight: Floats, fixed: Floats, sites: SiteOptions, n_open: int | None) -> Median:  # noqa: ANN401
+def state_median(
+    matrix: Any,  # noqa: ANN401 - dense or CSR
+    weight: Floats,
+    fixed: Floats,
+    sites: SiteOptions,
+    n_open: int | None,
+) -> Median:
+    """State a p-median for the kernels; ``n_open`` None leaves the number of open sites free."""
     fewest, most = (sites.n_open, sites.n_open) if n_open is not None else (0, sites.n_sites)
     rest = build_rules(sites).without({"n_open"})
     columns = sp.csc_array(rest.matrix)
@@ -134,14 +141,14 @@ def _find_unit(cost: Floats, weight: Floats, fixed: Floats) -> float:
 def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
     """Search, bound, fix and branch until the gap is closed or time is up."""
     chase = Chase(median, effort)
-    search = _begin(chase, sites, effort)
+    search = begin(chase, sites, effort)
     rest = _close_root(chase, search, median.limits)
     if not chase.is_over():
         near, limits, ascent = rest
         most = MOST_ENTRIES_RULES if limits.low.size else MOST_ENTRIES
         steps = gather_steps(near, limits, most)
         if steps is not None:
-            close_by_program(chase, steps, limits, effort.gap, effort.seed)
+            close_by_program(chase, steps, limits, effort.seed)
         else:
             Tree(chase, search, near, limits, ascent).run()
     chase.iterations += search.swaps
@@ -149,7 +156,7 @@ def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
     return chase
 
 
-def _begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
+def begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
     """Find a set that keeps the rules and serves every row, and improve it."""
     median = chase.median
     start = _draw_start(median, sites, effort)
@@ -251,12 +258,15 @@ def reach_rows(near: Neighbours, n_sites: int) -> sp.csr_array:
     return sp.csr_array((np.ones(indices.size), indices, starts), shape=(len(rows), n_sites))
 
 
-def _report(chase: Chase, sites: SiteOptions, effort: Effort, unreached: NDArray[np.int64]) -> Solution:
-    gap = relative_gap(chase.value, chase.bound)
+def report_cost(chase: Chase, sites: SiteOptions, effort: Effort, unreached: NDArray[np.int64]) -> Solution:
+    """Report a minimised sum in the caller's objective."""
+    show = chase.median.measure.show
+    objective, bound = show(chase.value), show(chase.bound)
+    gap = relative_gap(objective, bound)
     return Solution(
         open=chase.chosen,
-        objective=chase.value,
-        bound=chase.bound,
+        objective=objective,
+        bound=bound,
         gap=gap,
         status=gap_status(gap, effort.gap),
         seconds=time.monotonic() - effort.started,
@@ -270,8 +280,9 @@ def _gain_gap(chase: Chase, existing: Mask | None) -> float | None:
     """Distance of the bound as a share of what is gained over the existing network."""
     if existing is None:
         return None
-    distance = chase.value - chase.bound
+    show = chase.median.measure.show
+    distance = show(chase.value) - show(chase.bound)
     if distance <= 0:
         return 0.0
-    gain = chase.median.value(existing) - chase.value
+    gain = show(chase.median.value(existing)) - show(chase.value)
     return distance / gain if gain > 0 else math.inf

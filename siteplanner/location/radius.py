@@ -47,7 +47,7 @@ def gather_steps(near: Neighbours, limits: Limits, most: int) -> Steps | None:
     size = (stop - start)[first]
     if int(size.sum()) > most:
         return None
-    total = np.bincount(group, weights=step, minlength=names.size)
+    total: Floats = np.bincount(group, weights=step, minlength=names.size).astype(np.float64)
     ptr = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     sites = _copy_runs(near.sites, start[first], ptr)
     pattern = sp.csr_array((np.ones(sites.size), sites, ptr), shape=(names.size, limits.may_open.size))
@@ -55,7 +55,7 @@ def gather_steps(near: Neighbours, limits: Limits, most: int) -> Steps | None:
     return Steps(base, total, pattern)
 
 
-def close_by_program(chase: Chase, steps: Steps, limits: Limits, gap: float, seed: int) -> None:
+def close_by_program(chase: Chase, steps: Steps, limits: Limits, seed: int) -> None:
     """Solve what is left; whatever better set there is, it is found, or the goal is the bound."""
     median, goal = chase.median, chase.goal()
     rules = replace(
@@ -73,10 +73,12 @@ def close_by_program(chase: Chase, steps: Steps, limits: Limits, gap: float, see
     slope = sp.csr_array(sp.diags_array(-cost) @ steps.pattern[soft])
     program.add_rows(sp.csr_array(sp.hstack([slope, sp.eye_array(soft.size)], format="csr")), -cost)
     if hard.size:
-        cover = sp.csr_array(-steps.pattern[hard])
-        cover.resize((hard.size, limits.may_open.size + soft.size))
-        program.add_rows(cover, -np.ones(hard.size))
-    answer = program.solve(chase.seconds_left(), gap)
+        nothing = sp.csr_array((hard.size, soft.size))
+        cover = sp.hstack([-steps.pattern[hard], nothing], format="csr")
+        program.add_rows(sp.csr_array(cover), -np.ones(hard.size))
+    # HiGHS takes the gap as a share of its own objective, which lacks the base.
+    gap = 0.5 * (chase.value - goal) / max(chase.value - steps.base, 1e-300)
+    answer = program.solve(chase.seconds_left(), min(gap, 1.0))
     chase.iterations += 1
     if answer.point is not None:
         chase.offer(answer.point[: limits.may_open.size] > 0.5)  # noqa: PLR2004 - rounds a 0/1 value
