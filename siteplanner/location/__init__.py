@@ -1,8 +1,8 @@
 """Location problems over sparse arrays: where to open sites, with proof.
 
-`max_coverage`, `max_capture`, `p_median` and `p_center` choose ``n_open`` sites under the shared keywords
-of `Options` and return a `Solution` whose bound is valid whatever its status. Sites are columns; ties go to
-the lower column.
+`max_coverage`, `max_capture`, `p_median`, `p_center` and `min_ede` choose ``n_open`` sites under the shared
+keywords of `Options` and return a `Solution` whose bound is valid whatever its status. Sites are columns;
+ties go to the lower column.
 
 >>> import numpy as np
 >>> cover = np.array([[1, 0, 1], [0, 1, 1], [0, 1, 0]])
@@ -10,10 +10,12 @@ the lower column.
 [False, False, True]
 """
 
-from siteplanner.location.distances import p_center, p_median
+from siteplanner.location.ede import min_ede
 from siteplanner.location.errors import Infeasible, NoPlanInTime
 from siteplanner.location.frontier import Compromise, Tradeoff, frontier_of_aims, frontier_of_moves
 from siteplanner.location.options import Options
+from siteplanner.location.p_center import p_center
+from siteplanner.location.p_median import p_median
 from siteplanner.location.problems import max_capture, max_coverage
 from siteplanner.location.solution import Solution
 from siteplanner.location.verify import verify
@@ -31,6 +33,7 @@ __all__ = [
     "frontier_of_moves",
     "max_capture",
     "max_coverage",
+    "min_ede",
     "p_center",
     "p_median",
     "verify",

@@ -119,7 +119,7 @@ def maximise(
 def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
-    for begin in (start, *_usable_sets(effort, rules, start)):
+    for begin in (start, *usable_sets(effort, rules, start)):
         found = search.improve(begin, race.deadline)
         race.iterations += found.steps
         race.offer(found.chosen, found.value)
@@ -167,7 +167,7 @@ def find_near(target: Mask, marginal: Floats, rules: Rules, effort: Effort) -> M
     return chosen
 
 
-def _usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
+def usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
     """Return the remembered sets that these rules allow, the latest first."""
     known = [chosen for chosen in reversed(effort.warm.sets) if not np.array_equal(chosen, start)]
     return [chosen for chosen in known if rules.allows(chosen.astype(np.float64))][:WARM_STARTS]

@@ -8,8 +8,8 @@ from typing import Any, Literal, Unpack
 
 from numpy.typing import ArrayLike
 
-from siteplanner.location.distances import p_median
 from siteplanner.location.options import DEFAULT_GAP, Floats, Mask, Options, read_vector
+from siteplanner.location.p_median import p_median
 from siteplanner.location.problems import max_capture, max_coverage
 from siteplanner.location.solution import Solution, gap_status, relative_gap
 from siteplanner.location.verify import objective_of

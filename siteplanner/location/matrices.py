@@ -37,6 +37,31 @@ def read_matrix(matrix: Any, name: str, *, keep_zeros: bool = False) -> sp.csr_a
     return rows
 
 
+def read_costs(matrix: Any, name: str) -> Any:  # noqa: ANN401 - dense or sparse in and out
+    """Check costs of at least 0 and return them as they came: a dense array stays dense.
+
+    A cost that is infinite (dense) or absent (sparse) is beyond reach. The caller's memory is used where it
+    is laid out row by row in floats or whole numbers.
+    """
+    if is_sparse(matrix):
+        return read_matrix(matrix, name, keep_zeros=True)
+    table = np.asarray(matrix)
+    if table.ndim != 2:  # noqa: PLR2004 - demand x site
+        raise ValueError(f"{name} must be a matrix demand x site, not of shape {table.shape}")
+    if table.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold numbers, not {table.dtype}")
+    if table.dtype not in (np.float32, np.float64, np.int32, np.int64):
+        table = table.astype(np.float64)
+    if not table.size:
+        return np.ascontiguousarray(table)
+    least = table.min()
+    if np.isnan(least):
+        raise ValueError(f"{name} holds NaN or infinite entries")
+    if least < 0:
+        raise ValueError(f"{name} is negative in demand row {int(np.argmax(table.min(axis=1) < 0))}")
+    return np.ascontiguousarray(table)
+
+
 def _pack_dense(table: Any, *, keep_zeros: bool) -> sp.csr_array:  # noqa: ANN401 - any float array
     present = np.isfinite(table) | np.isnan(table) if keep_zeros else table != 0
     at = np.nonzero(present)

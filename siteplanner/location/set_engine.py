@@ -5,9 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.engine import FIRST_NODES, Outcome, Race, close_by_program, find_near, threads_for
+from siteplanner.location.engine import (
+    FIRST_NODES,
+    Outcome,
+    Race,
+    close_by_program,
+    find_near,
+    threads_for,
+    usable_sets,
+)
 from siteplanner.location.fold import Settled
-from siteplanner.location.halpern import Dual, Relaxation
+from siteplanner.location.halpern import Dual, Relaxation, Start
 from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
 from siteplanner.location.pairs import choose_seeds, gather_pairs
 from siteplanner.location.program import solve_linear
@@ -16,6 +24,7 @@ from siteplanner.location.set_search import SetSearch, start_state
 from siteplanner.location.sets import Sets, gather, restrict_sets, spread
 from siteplanner.location.terms import CoverTerm
 from siteplanner.location.tree import Node, Tree
+from siteplanner.location.warm import Multipliers
 
 ROUNDING = 1e-12
 """Share by which a computed bound is raised: its sums round."""
@@ -64,8 +73,10 @@ class SetSolver:
         """Search, bound, and close the gap."""
         race = self.race
         start = self._start()
-        self.search.begin(start)
-        self._offer(*self.search.improve())
+        for begin in (start, *usable_sets(self.effort, self.rules, start)):
+            self.search.begin(begin)
+            self._offer(*self.search.improve())
+        self.search.begin(race.chosen)
         race.tighten(self._most())
         if not race.is_over():
             self._bound_and_search()
@@ -73,6 +84,7 @@ class SetSolver:
             self._branch()
         if not race.is_over():
             self._close()
+        self._remember()
         return Outcome(race.chosen, race.value, race.bound, race.iterations)
 
     def multipliers(self) -> Dual | None:
@@ -86,6 +98,24 @@ class SetSolver:
         bound = self.root.price_out(by_set, last.by_rule)
         first = self.root.best
         return first if first.bound <= bound else Dual(by_set, last.by_rule, bound, first.reduced)
+
+    def _remember(self) -> None:
+        """Leave the best plan and the multipliers of the whole problem to the next solve."""
+        self.effort.warm.add_set(self.race.chosen)
+        dual, root = self.multipliers(), self.root or self.relaxation
+        if dual is None or root is None:
+            return
+        weight, start = root.sets.weight.astype(np.float64), root.start()
+        by_rule = dual.by_rule / weight.sum()
+        self.effort.warm.multipliers = Multipliers(start.x, dual.by_set / weight, by_rule, start.balance)
+
+    def _recall(self) -> Start | None:
+        """Take up the multipliers of an earlier solve when it was over the same sets and rules."""
+        told, weight = self.effort.warm.multipliers, self.sets.weight.astype(np.float64)
+        n_rules = self.rules.low.size - 1
+        if told is None or told.by_set.size != weight.size or told.by_rule.size != n_rules:
+            return None
+        return Start(told.x, told.by_set * weight, told.by_rule * weight.sum(), told.balance)
 
     def _start(self) -> Mask:
         target = self.sites.existing
@@ -103,7 +133,8 @@ class SetSolver:
 
     def _bound_and_search(self) -> None:
         race, quiet = self.race, 0
-        relaxation = self.relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper)
+        relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper, start=self._recall())
+        self.relaxation = relaxation
         self._tighten(relaxation)
         while not race.is_over():
             done = self._is_settled(relaxation)

@@ -1,7 +1,7 @@
 """What every solve returns."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -67,6 +67,9 @@ class Solution:
         network, infinite when nothing is gained.
     certificate
         Multipliers that prove a bound (that of the root when the search branched); coverage only.
+    unreached
+        Demand rows with weight that no site reaches at all: not served, and not counted in the objective
+        (p-median, p-center, least EDE).
     """
 
     open: NDArray[np.bool_]
@@ -78,6 +81,7 @@ class Solution:
     iterations: int
     gain_gap: float | None = None
     certificate: Certificate | None = None
+    unreached: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def relative_gap(objective: float, bound: float) -> float:

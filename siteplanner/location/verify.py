@@ -16,7 +16,7 @@ from siteplanner.location.options import Options, read_options
 from siteplanner.location.rules import build_rules
 from siteplanner.location.solution import Solution
 
-Kind = Literal["max_capture", "max_coverage", "p_median", "p_center"]
+Kind = Literal["max_capture", "max_coverage", "p_median", "p_center", "min_ede"]
 
 TOLERANCE = 1e-6
 """Largest relative difference between the stated and the recomputed objective."""
@@ -26,10 +26,12 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
     kind: Kind,
     solution: Solution,
     matrix: Any,  # noqa: ANN401 - dense or sparse
-    n_open: int,
+    n_open: int | None,
     *,
     weight: ArrayLike | None = None,
     outside: ArrayLike | None = None,
+    fixed_cost: ArrayLike | None = None,
+    kappa: float | None = None,
     bonus_cover: Any = None,  # noqa: ANN401 - dense or sparse
     bonus_weight: ArrayLike | None = None,
     **options: Any,  # noqa: ANN401 - see Options
@@ -42,7 +44,7 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
         The function that was called.
     solution
         What it returned.
-    matrix, n_open, weight, outside, bonus_cover, bonus_weight, options
+    matrix, n_open, weight, outside, fixed_cost, kappa, bonus_cover, bonus_weight, options
         What it was given.
 
     Returns
@@ -53,13 +55,17 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
     chosen = np.asarray(solution.open)
     if chosen.dtype != np.bool_ or chosen.shape != (matrix.shape[1],):
         return [f"open is not one boolean per site: {chosen.dtype}, {chosen.shape}"]
-    faults = [] if int(chosen.sum()) == n_open else [f"n_open: {int(chosen.sum())} open, {n_open} asked"]
+    count = int(chosen.sum())
+    faults = [] if n_open in {None, count} else [f"n_open: {count} open, {n_open} asked"]
     faults += _check_rules(chosen, Options(**options))  # type: ignore[typeddict-item]
-    value = objective_of(kind, chosen, matrix, weight=weight, outside=outside)
+    faults += _check_unreached(kind, solution, matrix, weight)
+    value = objective_of(kind, chosen, matrix, weight=weight, outside=outside, kappa=kappa)
+    if fixed_cost is not None:
+        value += float(np.asarray(fixed_cost, dtype=np.float64)[chosen].sum())
     if bonus_cover is not None:
         value += objective_of("max_coverage", chosen, bonus_cover, weight=bonus_weight)
     faults += _check_numbers(kind, solution, value)
-    if kind == "max_coverage" and solution.certificate is not None:
+    if kind == "max_coverage" and solution.certificate is not None and n_open is not None:
         faults += check_certificate(solution, matrix, n_open, weight, Options(**options))  # type: ignore[typeddict-item]
     return faults
 
@@ -110,8 +116,9 @@ def objective_of(
     *,
     weight: ArrayLike | None = None,
     outside: ArrayLike | None = None,
+    kappa: float | None = None,
 ) -> float:
-    """Objective of an open set, demand row by demand row."""
+    """Objective of an open set, demand row by demand row; rows that no site reaches do not count."""
     kept = _open_columns(matrix, chosen)
     rows = kept.shape[0]
     amount = np.ones(rows) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -122,10 +129,44 @@ def objective_of(
     worst = 0.0 if kind == "max_coverage" else np.inf
     best = np.full(rows, worst)
     fold.at(best, np.repeat(np.arange(rows), np.diff(kept.indptr)), kept.data.astype(np.float64))
+    if kind == "max_coverage":
+        return float(np.dot(amount, best))
+    served = _reached_rows(matrix) & ((amount > 0) | (kind == "p_center"))
     if kind == "p_center":
-        return float(best.max(initial=0.0))
-    served = amount > 0
-    return float(np.dot(amount[served], best[served]))
+        return float(best[served].max(initial=0.0))
+    if np.isinf(best[served]).any():
+        return float("inf")
+    if kind == "min_ede" and kappa:
+        power = -kappa * best[served]
+        top = power.max()
+        return float(-(top + np.log(np.average(np.exp(power - top), weights=amount[served]))) / kappa)
+    total = float(np.dot(amount[served], best[served]))
+    return total / float(amount[served].sum()) if kind == "min_ede" else total
+
+
+def _reached_rows(matrix: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - dense or sparse
+    """Rows that at least one site could serve."""
+    if is_sparse(matrix):
+        reached = np.zeros(matrix.shape[0], dtype=np.bool_)
+        reached[matrix.tocoo().row] = True
+        return reached
+    some: NDArray[np.bool_] = np.isfinite(np.asarray(matrix)).any(axis=1)
+    return some
+
+
+def _check_unreached(
+    kind: Kind,
+    solution: Solution,
+    matrix: Any,  # noqa: ANN401 - dense or sparse
+    weight: ArrayLike | None,
+) -> Iterator[str]:
+    if kind.startswith("max"):
+        return
+    lonely = ~_reached_rows(matrix)
+    if kind != "p_center" and weight is not None:
+        lonely &= np.asarray(weight) > 0
+    if not np.array_equal(np.flatnonzero(lonely), solution.unreached):
+        yield f"unreached: rows {solution.unreached.tolist()} stated, {np.flatnonzero(lonely).tolist()} found"
 
 
 def _open_columns(matrix: Any, chosen: NDArray[np.bool_]) -> sp.csr_array:  # noqa: ANN401

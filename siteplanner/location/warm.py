@@ -1,4 +1,6 @@
-"""What one solve learnt and the next can use: good sets, and the points at which cuts were needed."""
+"""What one solve learnt and the next can use: good sets, points at which cuts were needed, multipliers."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,27 @@ POINTS_KEPT = 64
 """Points of cuts that are remembered, the latest last: each costs a pass over the pairs to use again."""
 
 
+class Multipliers(NamedTuple):
+    """Where the bound of a coverage problem ended, in shares that other weights can take up.
+
+    Attributes
+    ----------
+    x
+        Point over the sites.
+    by_set
+        Multiplier of each set as a share of its weight.
+    by_rule
+        Price of each rule as a share of all weight.
+    balance
+        Balance of the steps.
+    """
+
+    x: Floats
+    by_set: Floats
+    by_rule: Floats
+    balance: float
+
+
 class Warm:
     """Carries experience between solves over the same sites: other weights, rules or numbers of moves.
 
@@ -22,6 +45,7 @@ class Warm:
     def __init__(self) -> None:
         self.sets: list[Mask] = []
         self.points: list[Floats] = []
+        self.multipliers: Multipliers | None = None
 
     def add_set(self, chosen: Mask) -> None:
         """Remember an open set; the newest place is taken by one that is known already."""

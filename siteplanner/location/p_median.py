@@ -1,0 +1,288 @@
+"""p-median and facility location with fixed costs: every demand row is served by its nearest open site."""
+
+import math
+import time
+from typing import Any, NamedTuple, Unpack
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from siteplanner.location.branching import Tree
+from siteplanner.location.clash import explain
+from siteplanner.location.errors import NoPlanInTime
+from siteplanner.location.interchange import Limits
+from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent, trim
+from siteplanner.location.matrices import read_costs
+from siteplanner.location.medians import Chase, Interchange, Median
+from siteplanner.location.neighbours import Neighbours, list_neighbours
+from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
+from siteplanner.location.program import solve_linear
+from siteplanner.location.radius import MOST_ENTRIES, MOST_ENTRIES_RULES, close_by_program, gather_steps
+from siteplanner.location.rules import build_rules
+from siteplanner.location.solution import Solution, gap_status, relative_gap
+
+ROUNDS = 12
+"""Most rounds of ascent and search before branching."""
+
+ROOT_STEPS = 150
+"""Steps of the ascent in one round."""
+
+ROOT_PATIENCE = 15
+
+ROOT_STEP = 0.3
+"""Least step factor at the start of a round: what was settled since makes room again."""
+
+STALL_SHARE = 0.9
+"""A round that leaves more than this share of the gap is the last one."""
+
+WARM_STARTS = 3
+"""So many of the sets that earlier solves found are searched from."""
+
+FREE_START = 10
+"""Where the number of open sites is free, one in so many opens at the start."""
+
+SHAKE_WORK = 20_000_000
+"""Pairs that the search may visit in one round (about a tenth of a second)."""
+
+
+def p_median(
+    cost: Any,  # noqa: ANN401 - dense or sparse
+    weight: ArrayLike,
+    n_open: int | None,
+    *,
+    fixed_cost: ArrayLike | None = None,
+    **options: Unpack[Options],
+) -> Solution:
+    """Choose the open sites that serve all demand at the least weighted cost.
+
+    Parameters
+    ----------
+    cost
+        Demand x site, dense or sparse, of at least 0. A pair that is absent (or infinite, when dense) is
+        beyond reach: the row must then be served by another site. A row without any site within reach is
+        not served and does not count; it is reported in ``Solution.unreached``.
+    weight
+        Weight per demand row; rows of weight 0 need no service.
+    n_open
+        Number of open sites; None leaves it free (facility location), which needs ``fixed_cost``.
+    fixed_cost
+        Cost per open site, in the unit of weight times cost: added to the objective.
+    **options
+        See `Options`.
+
+    Returns
+    -------
+    Solution
+        ``objective`` is the weighted cost plus the fixed costs, ``bound`` a lower bound on it.
+    """
+    matrix = read_costs(cost, "cost")
+    weights = read_vector(weight, matrix.shape[0], "weight")
+    if n_open is None and fixed_cost is None:
+        raise ValueError("n_open may be None only where fixed_cost is given")
+    fixed = np.zeros(matrix.shape[1])
+    if fixed_cost is not None:
+        fixed = read_vector(fixed_cost, matrix.shape[1], "fixed_cost")
+    sites, effort = read_options(options, matrix.shape[1], matrix.shape[1] if n_open is None else n_open)
+    unreached = find_unreached(matrix, weights)
+    weights[unreached] = 0.0
+    median = state_median(matrix, weights, fixed, sites, n_open)
+    chase = solve_median(median, sites, effort)
+    return report_cost(chase, sites, effort, unreached)
+
+
+def find_unreached(matrix: Any, weight: Floats) -> NDArray[np.int64]:  # noqa: ANN401 - dense or CSR
+    """Rows with weight that no site reaches."""
+    if isinstance(matrix, np.ndarray):
+        lonely = np.isinf(matrix.min(axis=1, initial=np.inf))
+    else:
+        lonely = np.diff(matrix.indptr) == 0
+    return np.flatnonzero(lonely & (weight > 0))
+
+
+def state_median(
+    matrix: Any,  # noqa: ANN401 - dense or CSR
+    weight: Floats,
+    fixed: Floats,
+    sites: SiteOptions,
+    n_open: int | None,
+) -> Median:
+    """State a p-median for the kernels; ``n_open`` None leaves the number of open sites free."""
+    fewest, most = (sites.n_open, sites.n_open) if n_open is not None else (0, sites.n_sites)
+    rest = build_rules(sites).without({"n_open"})
+    columns = sp.csc_array(rest.matrix)
+    columns.sort_indices()
+    limits = Limits(
+        ptr=columns.indptr.astype(np.int64),
+        rows=columns.indices.astype(np.int64),
+        values=columns.data.astype(np.float64),
+        low=rest.low,
+        high=rest.high,
+        may_open=rest.upper > 0,
+        may_close=rest.lower < 1,
+        fixed_cost=fixed,
+        fewest=fewest,
+        most=most,
+    )
+    near = list_neighbours(matrix, weight, most if n_open is not None else 1)
+    unit = _find_unit(near.cost, weight, fixed)
+    return Median(matrix, weight, near, limits, sites, n_open is None, fixed, unit)
+
+
+def _find_unit(cost: Floats, weight: Floats, fixed: Floats) -> float:
+    """1 where every objective is a whole number that floats hold exactly, else 0."""
+    for numbers in (cost, weight, fixed):
+        if not (numbers == np.floor(numbers)).all():
+            return 0.0
+    most = float(weight.sum()) * float(cost.max(initial=0.0)) + float(fixed.sum())
+    return 1.0 if most < 2.0**52 else 0.0
+
+
+def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
+    """Search, bound, fix and branch until the gap is closed or time is up."""
+    chase = Chase(median, effort)
+    search = begin(chase, sites, effort)
+    rest = _close_root(chase, search, median.limits)
+    if not chase.is_over():
+        near, limits, ascent = rest
+        most = MOST_ENTRIES_RULES if limits.low.size else MOST_ENTRIES
+        steps = gather_steps(near, limits, most)
+        if steps is not None:
+            close_by_program(chase, steps, limits, effort.seed)
+        else:
+            Tree(chase, search, near, limits, ascent).run()
+    chase.iterations += search.swaps
+    effort.warm.add_set(chase.chosen)
+    return chase
+
+
+def begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
+    """Find a set that keeps the rules and serves every row, and improve it."""
+    median = chase.median
+    start = _draw_start(median, sites, effort)
+    if not median.rules.allows(start.astype(np.float64)):
+        start = _find_feasible(median, chase, effort)
+    search = Interchange(median, start, effort.seed)
+    known = [one for one in reversed(effort.warm.sets) if median.rules.allows(one.astype(np.float64))]
+    for chosen in (start, *known[:WARM_STARTS]):
+        chase.offer(chosen)
+        search.restart(chosen)
+        chase.offer(search.improve())
+    if math.isinf(chase.value):
+        start = _find_feasible(median, chase, effort)
+        search.restart(start)
+        for chosen in (start, search.improve()):
+            chase.offer(chosen)
+    return search
+
+
+class Rest(NamedTuple):
+    """What prices leave in doubt: shorter lists, tighter limits, and the ascent that said so."""
+
+    near: Neighbours
+    limits: Limits
+    ascent: Ascent
+
+
+def _close_root(chase: Chase, search: Interchange, limits: Limits) -> Rest:
+    """Raise the bound and lower the objective in turns; leave out what the prices settle."""
+    walk, near = search.walk, chase.median.near
+    level = np.minimum(0.5 * (walk.cost[0] + walk.cost[1]), near.horizon)
+    ascent = start_ascent(level, np.zeros(limits.low.size), walk.chosen.astype(np.float64), 1.0)
+    for _ in range(ROUNDS):
+        before = chase.value - ascent.best[0]
+        ascent.step[0] = max(ascent.step[0], ROOT_STEP)
+        aim = chase.value, chase.goal()
+        chase.iterations += ascend(near, limits, ascent, aim, ROOT_PATIENCE, ROOT_STEPS)
+        chase.tighten(float(ascent.best[0]))
+        _follow(chase, search, ascent)
+        if chase.is_over():
+            break
+        shut, kept = sites_settled(limits, ascent, chase.goal())
+        limits = limits._replace(may_open=limits.may_open & ~shut, may_close=limits.may_close & ~kept)
+        near = trim(near, limits, ascent, chase.goal())
+        search.narrow(limits)
+        search.shake(SHAKE_WORK)
+        chase.offer(search.walk.chosen)
+        chase.tighten(float(ascent.best[0]))
+        if chase.is_over() or chase.value - ascent.best[0] > STALL_SHARE * before:
+            break
+    return Rest(near, limits, ascent)
+
+
+def _follow(chase: Chase, search: Interchange, ascent: Ascent) -> None:
+    """Search from the set of least price; go back if that ends worse."""
+    if not chase.median.rules.allows(ascent.chosen.astype(np.float64)):
+        return
+    held = search.walk.chosen.copy()
+    search.restart(ascent.chosen)
+    chase.offer(search.improve())
+    if search.walk.total[0] > chase.value:
+        search.restart(held)
+    chase.tighten(float(ascent.best[0]))
+
+
+def _draw_start(median: Median, sites: SiteOptions, effort: Effort) -> Mask:
+    """Return today's network, else a set drawn by the seed; it may break rules."""
+    if sites.existing is not None and median.rules.allows(sites.existing.astype(np.float64)):
+        return sites.existing.copy()
+    limits = median.limits
+    order = np.random.default_rng(effort.seed).permutation(limits.may_open.size)
+    chosen = ~limits.may_close
+    free = order[(limits.may_open & limits.may_close)[order]]
+    wanted = limits.most if limits.fewest == limits.most else max(1, limits.most // FREE_START)
+    chosen[free[: max(wanted - int(chosen.sum()), 0)]] = True
+    return chosen
+
+
+def _find_feasible(median: Median, chase: Chase, effort: Effort) -> Mask:
+    """Return a set that keeps the rules and reaches every row, by a program."""
+    rules = median.rules_with(reach_rows(median.near, median.fixed_cost.size))
+    answer = solve_linear(rules, np.zeros(rules.lower.size), chase.seconds_left(), effort.seed)
+    if answer.state == "infeasible":
+        raise explain(rules, effort.seed)
+    if answer.point is None:
+        raise NoPlanInTime(effort.time_limit)
+    chosen: Mask = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
+    return chosen
+
+
+def reach_rows(near: Neighbours, n_sites: int) -> sp.csr_array:
+    """Pattern of the rows that not every site can serve: each needs an open site."""
+    size = np.diff(near.ptr)
+    tight = np.flatnonzero((size < n_sites) & np.isinf(near.horizon))
+    packed = {np.sort(near.sites[near.ptr[row] : near.ptr[row + 1]]).tobytes(): row for row in tight.tolist()}
+    rows = [np.sort(near.sites[near.ptr[row] : near.ptr[row + 1]]) for _, row in sorted(packed.items())]
+    indices = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
+    starts = np.concatenate([[0], np.cumsum([row.size for row in rows])]).astype(np.int64)
+    return sp.csr_array((np.ones(indices.size), indices, starts), shape=(len(rows), n_sites))
+
+
+def report_cost(chase: Chase, sites: SiteOptions, effort: Effort, unreached: NDArray[np.int64]) -> Solution:
+    """Report a minimised sum in the caller's objective."""
+    show = chase.median.measure.show
+    objective, bound = show(chase.value), show(chase.bound)
+    gap = relative_gap(objective, bound)
+    return Solution(
+        open=chase.chosen,
+        objective=objective,
+        bound=bound,
+        gap=gap,
+        status=gap_status(gap, effort.gap),
+        seconds=time.monotonic() - effort.started,
+        iterations=chase.iterations,
+        gain_gap=_gain_gap(chase, sites.existing),
+        unreached=unreached,
+    )
+
+
+def _gain_gap(chase: Chase, existing: Mask | None) -> float | None:
+    """Distance of the bound as a share of what is gained over the existing network."""
+    if existing is None:
+        return None
+    show = chase.median.measure.show
+    distance = show(chase.value) - show(chase.bound)
+    if distance <= 0:
+        return 0.0
+    gain = show(chase.median.value(existing)) - show(chase.value)
+    return distance / gain if gain > 0 else math.inf
