@@ -31,7 +31,7 @@ class Sides:
 
 def county_sides(counties: gpd.GeoDataFrame) -> Sides:
     """Return the sides of the counties; a county's label is its place in the frame."""
-    # A multipolygon has no rings of its own, its parts have.
+    # Only polygons have rings: those of several parts are taken apart first.
     parts, county = shapely.get_parts(counties.geometry.to_numpy(), return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)

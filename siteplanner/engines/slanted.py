@@ -114,7 +114,7 @@ def touched_cells(control: Control) -> tuple[int, int, int, int]:
     if not shown.any():
         return (0, -1, 0, -1)
     x, y = control.x[shown], control.y[shown]
-    # One cell more on each side: a corner on a line of the lattice may be counted to either side.
+    # One cell more on each side. Between control points corners may lie farther out: people there are spilt.
     return int(y.min()) - 1, int(y.max()) + 1, int(x.min()) - 1, int(x.max()) + 1
 
 
@@ -266,17 +266,22 @@ def _place_run(
     spill = make_room(spill, last - first)
     place, spilt, n = spill.place, spill.people, spill.size
     home, dense, corner = target.home, target.dense, target.corner
-    n_rows, n_cols = home.shape
+    n_rows, n_cols = dense.shape
+    held = corner
     upper_x, upper_y, lower_x, lower_y = lines[0].x, lines[0].y, lines[1].x, lines[1].y
     for i in range(first, last):
         count = people[i]
         if count <= 0.0:
             continue
         j = i + offset
-        col = int(np.floor((upper_x[j] + upper_x[j + 1] + lower_x[j] + lower_x[j + 1]) / 4.0))
-        row = int(np.floor((upper_y[j] + upper_y[j + 1] + lower_y[j] + lower_y[j + 1]) / 4.0))
-        if row >= 0 and row < n_rows and col >= 0 and col < n_cols and home[row, col] == label:
-            dense[row - corner[0], col - corner[1]] += count
+        x = (upper_x[j] + upper_x[j + 1] + lower_x[j] + lower_x[j + 1]) / 4.0
+        y = (upper_y[j] + upper_y[j + 1] + lower_y[j] + lower_y[j + 1]) / 4.0
+        # A pixel at the edge of its coordinate system goes with its neighbour.
+        row, col = (int(np.floor(y)), int(np.floor(x))) if np.isfinite(x + y) else held
+        held = (row, col)
+        r, c = row - corner[0], col - corner[1]
+        if r >= 0 and r < n_rows and c >= 0 and c < n_cols and home[row, col] == label:
+            dense[r, c] += count
         else:
             place[n, 0], place[n, 1], place[n, 2] = row, col, label
             spilt[n] = count
@@ -297,7 +302,8 @@ def _split_run(
     spill = make_room(spill, last - first)
     place, spilt, n = spill.place, spill.people, spill.size
     home, dense, corner = target.home, target.dense, target.corner
-    n_rows, n_cols = home.shape
+    n_rows, n_cols = dense.shape
+    held = corner
     upper_x, upper_y, lower_x, lower_y = how[0].x, how[0].y, how[1].x, how[1].y
     cut, areas = how[2], np.ones(1)
     for i in range(first, last):
@@ -306,8 +312,14 @@ def _split_run(
         j = i + offset
         x0, x1, x2, x3 = upper_x[j], upper_x[j + 1], lower_x[j + 1], lower_x[j]
         y0, y1, y2, y3 = upper_y[j], upper_y[j + 1], lower_y[j + 1], lower_y[j]
-        west, east = _cells_of(x0, x1, x2, x3)
-        south, north = _cells_of(y0, y1, y2, y3)
+        if np.isfinite(x0 + x1 + x2 + x3 + y0 + y1 + y2 + y3):
+            west, east = _cells_of(x0, x1, x2, x3)
+            south, north = _cells_of(y0, y1, y2, y3)
+        else:
+            # A pixel at the edge of its coordinate system goes with its neighbour.
+            south, west = held
+            north, east = held
+        held = (south, west)
         n_pieces, height, unit = 1, north - south + 1, people[i]
         if west < east or south < north:
             n_pieces = (east - west + 1) * height
@@ -325,8 +337,9 @@ def _split_run(
             if count <= 0.0:
                 continue
             row, col = south + k % height, west + k // height
-            if row >= 0 and row < n_rows and col >= 0 and col < n_cols and home[row, col] == label:
-                dense[row - corner[0], col - corner[1]] += count
+            r, c = row - corner[0], col - corner[1]
+            if r >= 0 and r < n_rows and c >= 0 and c < n_cols and home[row, col] == label:
+                dense[r, c] += count
             else:
                 place[n, 0], place[n, 1], place[n, 2] = row, col, label
                 spilt[n] = count

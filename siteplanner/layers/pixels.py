@@ -125,7 +125,7 @@ def list_windows(shape: tuple[int, int], block: tuple[int, int], tile: int, star
 
 
 class PixelReader:
-    """Reads windows of some files; keeps each file open and one buffer for all windows.
+    """Reads windows of some files; keeps one file open and one buffer for all windows.
 
     Not to be shared between threads: each thread has its own.
     """
@@ -176,6 +176,8 @@ class PixelReader:
 
     def _raster(self, tile: int) -> Any:  # noqa: ANN401 - rasterio ships no types
         if tile not in self._open:
+            # Windows come file by file.
+            self.close()
             self._open[tile] = open_geotiff(self._paths[tile])
         return self._open[tile]
 

@@ -62,7 +62,13 @@ def test_runs_hold_the_pixels_whose_centres_shapely_finds_inside(seed, n_points,
     cells = shapely.get_parts(
         shapely.voronoi_polygons(shapely.multipoints(random.random((n_points, 2)) * 10))
     )
-    cells = np.append(cells, shapely.box(2.0, 2.0, 7.3, 6.1).difference(shapely.box(3.0, 3.0, 4.0, 4.0)))
+    # One county in two parts, with a hole.
+    parts = [
+        shapely.box(8.0, 8.0, 9.1, 9.7),
+        shapely.box(2.0, 2.0, 7.3, 6.1).difference(shapely.box(3.0, 3.0, 4.0, 4.0)),
+    ]
+    cells = np.append(cells, shapely.MultiPolygon(parts))
+    cells = np.roll(cells, 1) if seed % 2 else cells
     frame = gpd.GeoDataFrame(geometry=cells, crs="EPSG:4326")
     a, e = 11.0 / shape[1], -11.0 / shape[0]
     runs = fill_runs(
