@@ -103,7 +103,7 @@ class SetSolver:
         """Leave the best plan and the multipliers of the whole problem to the next solve."""
         self.effort.warm.add_set(self.race.chosen)
         dual, root = self.multipliers(), self.root or self.relaxation
-        if dual is None or root is None:
+        if dual is None or root is None or root.sets.n_sets == 0:
             return
         weight, start = root.sets.weight.astype(np.float64), root.start()
         by_rule = dual.by_rule / weight.sum()
