@@ -43,8 +43,11 @@ def _search(home: np.ndarray, row: int, col: int) -> int:
     while ring <= end and ring * ring <= far2:
         for r in range(max(row - ring, 0), min(row + ring + 1, n_rows)):
             # Only the first and last row of the square are walked from end to end.
-            step = 1 if abs(r - row) == ring else 2 * ring
-            for c in range(col - ring, col + ring + 1, max(step, 1)):
+            edge = abs(r - row) == ring
+            left, right = (
+                (max(col - ring, 0), min(col + ring, n_cols - 1)) if edge else (col - ring, col + ring)
+            )
+            for c in range(left, right + 1, 1 if edge else 2 * ring):
                 if c < 0 or c >= n_cols or home[r, c] < 0:
                     continue
                 d2 = float((r - row) ** 2 + (c - col) ** 2)

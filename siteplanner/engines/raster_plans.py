@@ -2,6 +2,7 @@
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from siteplanner.engines.placing import Placing, pixel_side, place_file
 from siteplanner.engines.raster_jobs import RasterJob, Tile
@@ -25,8 +26,9 @@ def plan_people(source: RasterSource, grid: Grid, counties: gpd.GeoDataFrame) ->
     counties
         Sorted; a county's label is its place. Where counties overlap the first one holds.
     """
-    number = {name: label for label, name in enumerate(counties.index)}
-    home = grid.cells["county_id"].map(number).to_numpy(dtype=np.int32)
+    # Each id is looked up once, not once a cell.
+    code, ids = pd.factorize(grid.cells["county_id"])
+    home = counties.index.get_indexer(ids).astype(np.int32)[code]
     return _plan(source, grid, home, county_sides(counties))
 
 

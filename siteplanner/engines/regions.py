@@ -31,10 +31,12 @@ class Sides:
 
 def county_sides(counties: gpd.GeoDataFrame) -> Sides:
     """Return the sides of the counties; a county's label is its place in the frame."""
-    rings, polygon = shapely.get_rings(counties.geometry.to_numpy(), return_index=True)
+    # Only polygons have rings: those of several parts are taken apart first.
+    parts, county = shapely.get_parts(counties.geometry.to_numpy(), return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
     joined = ring[:-1] == ring[1:]
-    label = np.asarray(polygon, dtype=np.int64)[ring[:-1]][joined]
+    label = np.asarray(county, dtype=np.int64)[part[ring[:-1]]][joined]
     return Sides(label, points[:-1][joined], points[1:][joined], len(counties))
 
 

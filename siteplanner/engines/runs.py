@@ -146,3 +146,66 @@ def _toggle(label: int, is_open: np.ndarray, opened: np.ndarray, n_open: int) ->
             opened[i] = opened[n_open - 1]
             break
     return n_open - 1
+
+
+@njit(nogil=True, cache=True)
+def runs_of_row(runs: Runs, row: int, across: tuple[int, int]) -> np.ndarray:
+    """Return the runs of a row within a window: first column, last column + 1 and label, n x 3.
+
+    Parameters
+    ----------
+    across
+        First column and width of the window; columns are told from its first.
+    """
+    offset, width = across
+    at, end = runs.at[row], runs.at[row + 1]
+    found = np.empty((end - at, 3), dtype=np.int64)
+    n = 0
+    for k in range(at, end):
+        stop = runs.first[k + 1] if k + 1 < end else offset + width
+        first, last = max(runs.first[k] - offset, 0), min(stop - offset, width)
+        if first < last:
+            found[n, 0], found[n, 1], found[n, 2] = first, last, runs.label[k]
+            n += 1
+    return found[:n]
+
+
+@njit(nogil=True, cache=True)
+def common_runs(runs: Runs, first: int, last: int, across: tuple[int, int]) -> np.ndarray:
+    """Return where all rows from the first to before the last have the same label, as `runs_of_row`."""
+    common = runs_of_row(runs, first, across)
+    for row in range(first + 1, last):
+        mine = runs_of_row(runs, row, across)
+        both = np.empty((len(common) + len(mine), 3), dtype=np.int64)
+        i = j = n = 0
+        while i < len(common) and j < len(mine):
+            left, right = max(common[i, 0], mine[j, 0]), min(common[i, 1], mine[j, 1])
+            if left < right and common[i, 2] == mine[j, 2]:
+                both[n, 0], both[n, 1], both[n, 2] = left, right, common[i, 2]
+                n += 1
+            if common[i, 1] < mine[j, 1]:
+                i += 1
+            else:
+                j += 1
+        common = both[:n]
+    return common
+
+
+@njit(nogil=True, cache=True)
+def other_runs(runs: Runs, row: int, common: np.ndarray, across: tuple[int, int]) -> np.ndarray:
+    """Return the runs of a row without the columns of the common runs, as `runs_of_row`."""
+    mine = runs_of_row(runs, row, across)
+    rest = np.empty((len(common) + len(mine) + 1, 3), dtype=np.int64)
+    n = j = 0
+    for i in range(len(mine)):
+        at = mine[i, 0]
+        while j < len(common) and common[j, 0] < mine[i, 1]:
+            if at < common[j, 0]:
+                rest[n, 0], rest[n, 1], rest[n, 2] = at, common[j, 0], mine[i, 2]
+                n += 1
+            at = common[j, 1]
+            j += 1
+        if at < mine[i, 1]:
+            rest[n, 0], rest[n, 1], rest[n, 2] = at, mine[i, 1], mine[i, 2]
+            n += 1
+    return rest[:n]

@@ -1,7 +1,7 @@
 """Windows of pixels whose edges do not run along the lattice: each pixel is a quadrilateral of its own.
 
 The corners come from a control grid of points that are projected one by one; between them positions are
-interpolated linearly along both axes. The control grid is made finer until the interpolation, measured where
+interpolated by cubics along both axes. The control grid is made finer until the interpolation, measured where
 it is worst, is right to `CONTROL_ERROR` of a pixel. A pixel within one cell goes there whole; any other is
 cut along the lines of the lattice and shared by area.
 """
@@ -12,19 +12,37 @@ import numpy as np
 from numba import njit
 
 from siteplanner.engines.placing import Placing
-from siteplanner.engines.runs import Runs
+from siteplanner.engines.runs import Runs, runs_of_row
 from siteplanner.engines.shares import SNAP
 from siteplanner.engines.straight import SPILL_START, Spill, Target, add_up, make_room
-from siteplanner.layers.pixels import Coding, Report, Window, clean_pixels, note_largest
+from siteplanner.layers.pixels import Coding, Report, Window, add_rows
 from siteplanner.model.grid import Lattice
 
-# Pixels between control points to begin with.
+# Pixels between control points to begin with. Over 32 pixels of 100 m the cubic is right to a micrometre.
 CONTROL_STEP = 32
 # Largest error of an interpolated corner, in shorter sides of a pixel.
-CONTROL_ERROR = 1e-4
+CONTROL_ERROR = 1e-5
+# Control points along one axis from which a corner is interpolated: a cubic (Lagrange).
+STENCIL = 4
 
 # A quadrilateral cut by lines has at most one corner more for each of the four sides of a cell.
 CORNERS_MAX = 16
+
+
+class Axis(NamedTuple):
+    """How corners along one axis follow from control points.
+
+    Parameters
+    ----------
+    first
+        Row or column of the first corner.
+    start, weight
+        First control point and the weights of it and its followers, by corner.
+    """
+
+    first: int
+    start: np.ndarray
+    weight: np.ndarray
 
 
 class Control(NamedTuple):
@@ -32,14 +50,14 @@ class Control(NamedTuple):
 
     Parameters
     ----------
-    row, col
-        Corner lines of pixels that are projected, ascending.
+    rows, cols
+        How the other corners follow.
     x, y
         Column and row of the lattice, fractions included, by row and column of the control grid.
     """
 
-    row: np.ndarray
-    col: np.ndarray
+    rows: Axis
+    cols: Axis
     x: np.ndarray
     y: np.ndarray
 
@@ -78,15 +96,15 @@ def lay_control(placing: Placing, lattice: Lattice, box: tuple[int, int, int, in
     """
     top, bottom, left, right = box
     if top == bottom:
-        none = np.zeros(0, dtype=np.int64)
+        none = Axis(0, np.zeros(0, dtype=np.int64), np.zeros((0, STENCIL)))
         return Control(none, none, np.zeros((0, 0)), np.zeros((0, 0)))
     step = CONTROL_STEP
     while True:
         row, col = _nodes(top, bottom, step), _nodes(left, right, step)
-        x, y = placing.to_cells(lattice, *np.meshgrid(col.astype(float), row.astype(float)))
-        control = Control(row, col, x, y)
-        if step == 1 or _error(control, placing, lattice) <= CONTROL_ERROR:
-            return control
+        x, y = placing.to_cells(lattice, *np.meshgrid(col, row))
+        if step == 1 or _error((row, col), (x, y), placing, lattice) <= CONTROL_ERROR:
+            rows = _weigh(row, np.arange(top, bottom + 1.0))
+            return Control(rows, _weigh(col, np.arange(left, right + 1.0)), x, y)
         step //= 2
 
 
@@ -96,41 +114,64 @@ def touched_cells(control: Control) -> tuple[int, int, int, int]:
     if not shown.any():
         return (0, -1, 0, -1)
     x, y = control.x[shown], control.y[shown]
-    # One cell more on each side: a corner on a line of the lattice may be counted to either side.
+    # One cell more on each side. Between control points corners may lie farther out: people there are spilt.
     return int(y.min()) - 1, int(y.max()) + 1, int(x.min()) - 1, int(x.max()) + 1
 
 
 def _nodes(first: int, last: int, step: int) -> np.ndarray:
-    return np.append(np.arange(first, last, step), last)
+    """Return corner lines about a step apart, both ends among them, and enough of them for a stencil."""
+    n = max(-(-(last - first) // step), min(STENCIL - 1, last - first))
+    return np.unique(np.round(np.linspace(first, last, n + 1)))
 
 
-def _error(control: Control, placing: Placing, lattice: Lattice) -> float:
+def _weigh(nodes: np.ndarray, at: np.ndarray) -> Axis:
+    """Return the weights with which values at the nodes make values elsewhere (Lagrange)."""
+    size = min(STENCIL, len(nodes))
+    middle = np.searchsorted(nodes, at, side="right") - STENCIL // 2
+    start = np.clip(middle, 0, len(nodes) - size).astype(np.int64)
+    near = nodes[start[:, None] + np.arange(size)]
+    weight = np.ones((len(at), size))
+    for i in range(size):
+        for j in range(size):
+            if i != j:
+                weight[:, i] *= (at - near[:, j]) / (near[:, i] - near[:, j])
+    return Axis(int(at[0]), start, weight)
+
+
+def _error(
+    nodes: tuple[np.ndarray, np.ndarray],
+    cells: tuple[np.ndarray, np.ndarray],
+    placing: Placing,
+    lattice: Lattice,
+) -> float:
     """Return the largest error of interpolation between control points, in shorter sides of a pixel.
 
     Measured in the middle of each patch and of its sides, where a smooth projection bends most.
     """
-    x, y = control.x, control.y
+    x, y = cells
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return np.inf
-    down, right = np.diff(control.row), np.diff(control.col)
+    row, col = nodes
     side = min(
-        float((np.hypot(np.diff(x, axis=0), np.diff(y, axis=0)) / down[:, None]).min()),
-        float((np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)) / right[None, :]).min()),
+        float((np.hypot(np.diff(x, axis=0), np.diff(y, axis=0)) / np.diff(row)[:, None]).min()),
+        float((np.hypot(np.diff(x, axis=1), np.diff(y, axis=1)) / np.diff(col)[None, :]).min()),
     )
+    mid_row, mid_col = (row[:-1] + row[1:]) / 2.0, (col[:-1] + col[1:]) / 2.0
     worst = 0.0
-    for shift_row, shift_col in ((0.5, 0.5), (0.0, 0.5), (0.5, 0.0)):
-        row = control.row[:-1] + shift_row * down
-        col = control.col[:-1] + shift_col * right
-        true_x, true_y = placing.to_cells(lattice, *np.meshgrid(col, row))
-        far = np.hypot(_between(x, shift_row, shift_col) - true_x, _between(y, shift_row, shift_col) - true_y)
+    for at_row, at_col in ((mid_row, mid_col), (row, mid_col), (mid_row, col)):
+        true_x, true_y = placing.to_cells(lattice, *np.meshgrid(at_col, at_row))
+        down, right = _matrix(row, at_row), _matrix(col, at_col)
+        far = np.hypot(down @ x @ right.T - true_x, down @ y @ right.T - true_y)
         worst = max(worst, float(far.max()))
     return worst / side if side > 0.0 else np.inf
 
 
-def _between(values: np.ndarray, t: float, u: float) -> np.ndarray:
-    upper = values[:-1, :-1] * (1.0 - u) + values[:-1, 1:] * u
-    lower = values[1:, :-1] * (1.0 - u) + values[1:, 1:] * u
-    return np.asarray(upper * (1.0 - t) + lower * t)
+def _matrix(nodes: np.ndarray, at: np.ndarray) -> np.ndarray:
+    axis = _weigh(nodes, at)
+    matrix = np.zeros((len(at), len(nodes)))
+    for i in range(axis.weight.shape[1]):
+        matrix[np.arange(len(at)), axis.start + i] = axis.weight[:, i]
+    return matrix
 
 
 @njit(nogil=True, cache=True)
@@ -154,69 +195,62 @@ def sum_slanted(
     control, split = how
     height, width = stored.shape
     people = np.empty(width)
-    n = control.col[-1] - control.col[0] + 1 if control.col.size else 0
+    n = control.cols.start.size
     upper, lower = Line(np.empty(n), np.empty(n)), Line(np.empty(n), np.empty(n))
+    along = (np.empty(control.x.shape[1]), np.empty(control.x.shape[1]))
     cut = np.empty((10, CORNERS_MAX))
     # The row of pixels whose corners the lines hold.
-    held = -1
+    held = -2
     spill = Spill(np.empty((SPILL_START, 3), dtype=np.int32), np.empty(SPILL_START), 0)
     for i in range(height):
         row = corner[0] + i
-        for k in range(runs.at[row], runs.at[row + 1]):
-            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
-            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
-            if first >= last:
-                continue
-            label = runs.label[k]
-            place = (first, last, row, corner[1])
-            target.nodata[label + 1] += clean_pixels(stored[i], people, place, coding, report)
+        found = runs_of_row(runs, row, (corner[1], width))
+        for k in range(len(found)):
+            first, last, label = found[k, 0], found[k, 1], found[k, 2]
+            part = (i, i + 1, first, last)
+            target.nodata[label + 1] += add_rows(stored, part, people, corner, (coding, report))
             total = add_up(people, first, last)
             target.count_in[label + 1] += total
             if label < 0 or total <= 0.0:
                 continue
             if held != row:
-                _interpolate(control, row, upper)
-                _interpolate(control, row + 1, lower)
+                upper, lower = lower, upper
+                if held != row - 1:
+                    _interpolate(control, row, along, upper)
+                _interpolate(control, row + 1, along, lower)
                 held = row
-            where = (first, last, corner[1] - control.col[0], label)
+            where = (first, last, corner[1] - control.cols.first, label)
             if split:
                 spill = _split_run(people, where, (upper, lower, cut), target, spill)
             else:
                 spill = _place_run(people, where, (upper, lower), target, spill)
-        note_largest(people, row, corner[1], report)
     return spill
 
 
 @njit(nogil=True, cache=True)
-def _interpolate(control: Control, row: int, line: Line) -> None:
-    """Find the corners along the line above a row of pixels."""
-    k = 0
-    while k < control.row.size - 2 and control.row[k + 1] <= row:
-        k += 1
-    t = (row - control.row[k]) / (control.row[k + 1] - control.row[k])
-    for j in range(control.col.size - 1):
-        x0 = control.x[k, j] * (1.0 - t) + control.x[k + 1, j] * t
-        x1 = control.x[k, j + 1] * (1.0 - t) + control.x[k + 1, j + 1] * t
-        y0 = control.y[k, j] * (1.0 - t) + control.y[k + 1, j] * t
-        y1 = control.y[k, j + 1] * (1.0 - t) + control.y[k + 1, j + 1] * t
-        n = control.col[j + 1] - control.col[j]
-        at = control.col[j] - control.col[0]
-        for i in range(n + 1):
-            line.x[at + i] = x0 + (x1 - x0) * (i / n)
-            line.y[at + i] = y0 + (y1 - y0) * (i / n)
+def _interpolate(control: Control, row: int, along: tuple[np.ndarray, np.ndarray], line: Line) -> None:
+    """Find the corners along the line above a row of pixels.
 
-
-@njit(nogil=True, cache=True)
-def _put(target: Target, spill: Spill, n: int, place: tuple[int, int, int], count: float) -> int:
-    """Put people into the dense table or, as entry n, into the list; return the entries of the list."""
-    row, col, label = place
-    n_rows, n_cols = target.home.shape
-    if row >= 0 and row < n_rows and col >= 0 and col < n_cols and target.home[row, col] == label:
-        target.dense[row - target.corner[0], col - target.corner[1]] += count
-        return n
-    spill.place[n, 0], spill.place[n, 1], spill.place[n, 2] = row, col, label
-    spill.people[n] = count
-    return n + 1
+    Parameters
+    ----------
+    along
+        Room for the positions on the line at the control columns.
+    """
+    i = row - control.rows.first
+    start, weight = control.rows.start[i], control.rows.weight[i]
+    x, y = along
+    x[:] = 0.0
+    y[:] = 0.0
+    for k in range(weight.size):
+        x += weight[k] * control.x[start + k]
+        y += weight[k] * control.y[start + k]
+    for j in range(line.x.size):
+        at, share = control.cols.start[j], control.cols.weight[j]
+        u = v = 0.0
+        for k in range(share.size):
+            u += share[k] * x[at + k]
+            v += share[k] * y[at + k]
+        line.x[j], line.y[j] = u, v
 
 
 @njit(nogil=True, cache=True)
@@ -229,16 +263,30 @@ def _place_run(
 ) -> Spill:
     """Give each pixel of a run to the cell of its middle."""
     first, last, offset, label = where
-    upper, lower = lines
     spill = make_room(spill, last - first)
-    n = spill.size
+    place, spilt, n = spill.place, spill.people, spill.size
+    home, dense, corner = target.home, target.dense, target.corner
+    n_rows, n_cols = dense.shape
+    held = corner
+    upper_x, upper_y, lower_x, lower_y = lines[0].x, lines[0].y, lines[1].x, lines[1].y
     for i in range(first, last):
-        if people[i] > 0.0:
-            j = i + offset
-            x = (upper.x[j] + upper.x[j + 1] + lower.x[j] + lower.x[j + 1]) / 4.0
-            y = (upper.y[j] + upper.y[j + 1] + lower.y[j] + lower.y[j + 1]) / 4.0
-            n = _put(target, spill, n, (int(np.floor(y)), int(np.floor(x)), label), people[i])
-    return Spill(spill.place, spill.people, n)
+        count = people[i]
+        if count <= 0.0:
+            continue
+        j = i + offset
+        x = (upper_x[j] + upper_x[j + 1] + lower_x[j] + lower_x[j + 1]) / 4.0
+        y = (upper_y[j] + upper_y[j + 1] + lower_y[j] + lower_y[j + 1]) / 4.0
+        # A pixel at the edge of its coordinate system goes with its neighbour.
+        row, col = (int(np.floor(y)), int(np.floor(x))) if np.isfinite(x + y) else held
+        held = (row, col)
+        r, c = row - corner[0], col - corner[1]
+        if r >= 0 and r < n_rows and c >= 0 and c < n_cols and home[row, col] == label:
+            dense[r, c] += count
+        else:
+            place[n, 0], place[n, 1], place[n, 2] = row, col, label
+            spilt[n] = count
+            n += 1
+    return Spill(place, spilt, n)
 
 
 @njit(nogil=True, cache=True)
@@ -251,74 +299,128 @@ def _split_run(
 ) -> Spill:
     """Share each pixel of a run among the cells that it touches, by area."""
     first, last, offset, label = where
-    upper, lower, cut = how
-    n = spill.size
+    spill = make_room(spill, last - first)
+    place, spilt, n = spill.place, spill.people, spill.size
+    home, dense, corner = target.home, target.dense, target.corner
+    n_rows, n_cols = dense.shape
+    held = corner
+    upper_x, upper_y, lower_x, lower_y = how[0].x, how[0].y, how[1].x, how[1].y
+    cut, areas = how[2], np.ones(1)
     for i in range(first, last):
         if people[i] <= 0.0:
             continue
         j = i + offset
-        x, y = cut[0], cut[1]
-        x[0], x[1], x[2], x[3] = upper.x[j], upper.x[j + 1], lower.x[j + 1], lower.x[j]
-        y[0], y[1], y[2], y[3] = upper.y[j], upper.y[j + 1], lower.y[j + 1], lower.y[j]
-        west, east = _cells_of(x)
-        south, north = _cells_of(y)
-        more = (east - west + 1) * (north - south + 1)
-        if n + more > spill.people.size:
-            spill = make_room(Spill(spill.place, spill.people, n), more)
-        if more == 1:
-            n = _put(target, spill, n, (south, west, label), people[i])
+        x0, x1, x2, x3 = upper_x[j], upper_x[j + 1], lower_x[j + 1], lower_x[j]
+        y0, y1, y2, y3 = upper_y[j], upper_y[j + 1], lower_y[j + 1], lower_y[j]
+        if np.isfinite(x0 + x1 + x2 + x3 + y0 + y1 + y2 + y3):
+            west, east = _cells_of(x0, x1, x2, x3)
+            south, north = _cells_of(y0, y1, y2, y3)
         else:
+            # A pixel at the edge of its coordinate system goes with its neighbour.
+            south, west = held
+            north, east = held
+        held = (south, west)
+        n_pieces, height, unit = 1, north - south + 1, people[i]
+        if west < east or south < north:
+            n_pieces = (east - west + 1) * height
             # Near the origin no digits are lost.
-            x[:4] -= west
-            y[:4] -= south
-            whole = _area(x, y, 4)
-            n = _split(cut, (west, east, south, north), (label, people[i] / whole), target, spill, n)
-    return Spill(spill.place, spill.people, n)
+            cut[0, 0], cut[0, 1], cut[0, 2], cut[0, 3] = x0 - west, x1 - west, x2 - west, x3 - west
+            cut[1, 0], cut[1, 1], cut[1, 2], cut[1, 3] = y0 - south, y1 - south, y2 - south, y3 - south
+            if n_pieces > areas.size:
+                areas = np.empty(n_pieces)
+            unit = people[i] / _cut_up(cut, (east - west, north - south), areas)
+        if n + n_pieces > spilt.size:
+            spill = make_room(Spill(place, spilt, n), n_pieces)
+            place, spilt = spill.place, spill.people
+        for k in range(n_pieces):
+            count = areas[k] * unit if n_pieces > 1 else unit
+            if count <= 0.0:
+                continue
+            row, col = south + k % height, west + k // height
+            r, c = row - corner[0], col - corner[1]
+            if r >= 0 and r < n_rows and c >= 0 and c < n_cols and home[row, col] == label:
+                dense[r, c] += count
+            else:
+                place[n, 0], place[n, 1], place[n, 2] = row, col, label
+                spilt[n] = count
+                n += 1
+    return Spill(place, spilt, n)
 
 
 @njit(nogil=True, cache=True)
-def _cells_of(x: np.ndarray) -> tuple[int, int]:
+def _cells_of(a: float, b: float, c: float, d: float) -> tuple[int, int]:
     """Return the first and last cell along one axis that four corners reach."""
-    low, high = min(x[0], x[1], x[2], x[3]), max(x[0], x[1], x[2], x[3])
-    first = int(np.floor(low + SNAP))
-    return first, max(first, int(np.ceil(high - SNAP)) - 1)
+    first = int(np.floor(min(a, b, c, d) + SNAP))
+    return first, max(first, int(np.ceil(max(a, b, c, d) - SNAP)) - 1)
 
 
 @njit(nogil=True, cache=True)
-def _split(
-    cut: np.ndarray,
-    box: tuple[int, int, int, int],
-    what: tuple[int, float],
-    target: Target,
-    spill: Spill,
-    n: int,
-) -> int:
-    """Cut a pixel into columns and these into cells."""
-    west, east, south, north = box
-    label, density = what
-    rest, size = 0, 4
-    for col in range(west, east + 1):
-        # The corners are told from the first column and row of the box.
+def _cut_up(cut: np.ndarray, size: tuple[int, int], areas: np.ndarray) -> float:
+    """Cut a pixel into its cells, column by column from the south; return its whole area.
+
+    Parameters
+    ----------
+    cut
+        The corners from the first column and row in its first two rows; the others are room.
+    size
+        Last column and last row of cells.
+    areas
+        Area in each cell; written.
+    """
+    if size[0] + size[1] == 1:
+        whole = _area(cut[0], cut[1], 4)
+        areas[0] = min(_area_below(cut[0], cut[1]) if size[0] == 1 else _area_below(cut[1], cut[0]), whole)
+        areas[1] = whole - areas[0]
+        return whole
+    n, whole = 0, 0.0
+    rest, length = 0, 4
+    for col in range(size[0] + 1):
         # Rows of `cut`: 0-1 and 2-3 take turns as the rest of the pixel, 4-5 is the column, 6-9 its cells.
         other = 2 - rest
-        if col < east:
-            column, left = _cut(cut, (rest, rest + 1), (4, 5, other, other + 1), size, col - west + 1.0)
+        if col < size[0]:
+            column, left = _cut(cut, (rest, rest + 1), (4, 5, other, other + 1), length, col + 1.0)
         else:
-            cut[4, :size], cut[5, :size] = cut[rest, :size], cut[rest + 1, :size]
-            column, left = size, 0
-        for row in range(south, north + 1):
-            if row < north:
-                piece, above = _cut(cut, (5, 4), (7, 6, 9, 8), column, row - south + 1.0)
+            cut[4, :length], cut[5, :length] = cut[rest, :length], cut[rest + 1, :length]
+            column, left = length, 0
+        for row in range(size[1] + 1):
+            if row < size[1]:
+                piece, above = _cut(cut, (5, 4), (7, 6, 9, 8), column, row + 1.0)
             else:
                 cut[6, :column], cut[7, :column] = cut[4, :column], cut[5, :column]
                 piece, above = column, 0
-            area = _area(cut[6], cut[7], piece)
-            if area > 0.0:
-                n = _put(target, spill, n, (row, col, label), area * density)
+            areas[n] = _area(cut[6], cut[7], piece)
+            whole += areas[n]
+            n += 1
             cut[4, :above], cut[5, :above] = cut[8, :above], cut[9, :above]
             column = above
-        rest, size = other, left
-    return n
+        rest, length = other, left
+    return whole
+
+
+@njit(nogil=True, cache=True)
+def _area_below(u: np.ndarray, v: np.ndarray) -> float:
+    """Return the area of the part of a quadrilateral whose first coordinate is below 1."""
+    twice = 0.0
+    first_u = first_v = last_u = last_v = 0.0
+    none = True
+    for i in range(4):
+        k = (i + 1) % 4
+        for end in range(2):
+            # First the corner itself, then where the side to the next corner meets the line.
+            if end == 0:
+                if u[i] > 1.0:
+                    continue
+                at_u, at_v = u[i], v[i]
+            else:
+                if (u[i] < 1.0) == (u[k] < 1.0) or u[i] == 1.0 or u[k] == 1.0:
+                    continue
+                at_u, at_v = 1.0, v[i] + (v[k] - v[i]) * ((1.0 - u[i]) / (u[k] - u[i]))
+            if none:
+                first_u, first_v, none = at_u, at_v, False
+            else:
+                twice += (last_u - first_u) * (at_v - first_v) - (at_u - first_u) * (last_v - first_v)
+            last_u, last_v = at_u, at_v
+    return abs(twice) / 2.0
 
 
 @njit(nogil=True, cache=True)

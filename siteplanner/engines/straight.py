@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from siteplanner.engines.runs import Runs
+from siteplanner.engines.runs import Runs, common_runs, other_runs
 from siteplanner.engines.shares import Columns, Parts
-from siteplanner.layers.pixels import Coding, Report, clean_pixels, note_largest
+from siteplanner.layers.pixels import Coding, Report, add_rows
 
 # First length of the list of people who do not go to the dense table; it doubles when it is full.
 SPILL_START = 1 << 12
@@ -59,6 +59,9 @@ def sum_straight(
 ) -> Spill:
     """Sum one window to cells.
 
+    Rows of pixels that lie wholly in one row of cells are added up first where all of them have the same
+    label; what is left of them is summed row by row.
+
     Parameters
     ----------
     read
@@ -66,29 +69,58 @@ def sum_straight(
     axes
         How the rows and columns of pixels of the whole file fall on the lattice.
     """
-    stored, corner, coding = read
-    rows, cols = axes
-    height, width = stored.shape
-    people = np.empty(width)
-    sums = np.empty(cols.whole_from.size)
+    height, width = read[0].shape
+    work = (np.empty(width), np.empty(axes[1].whole_from.size))
     spill = Spill(np.empty((SPILL_START, 3), dtype=np.int32), np.empty(SPILL_START), 0)
-    for i in range(height):
-        row = corner[0] + i
-        for k in range(runs.at[row], runs.at[row + 1]):
-            end = runs.first[k + 1] if k + 1 < runs.at[row + 1] else corner[1] + width
-            first, last = max(runs.first[k] - corner[1], 0), min(end - corner[1], width)
-            if first >= last:
-                continue
-            label = runs.label[k]
-            place = (first, last, row, corner[1])
-            target.nodata[label + 1] += clean_pixels(stored[i], people, place, coding, report)
-            total = add_up(people, first, last)
-            target.count_in[label + 1] += total
-            if label >= 0 and total > 0.0:
-                span = _collapse(people, place, cols, sums)
-                spill = _spread(sums, (row, label, span[0], span[1]), (rows, cols.base), target, spill)
-        note_largest(people, row, corner[1], report)
+    top = 0
+    while top < height:
+        bottom = _end_of_band(axes[0], read[1][0] + top, read[1][0] + height) - read[1][0]
+        common = common_runs(runs, read[1][0] + top, read[1][0] + bottom, (read[1][1], width))
+        for k in range(common.shape[0]):
+            part = (top, bottom, common[k, 0], common[k, 1])
+            spill = _sum_part(read, part, common[k, 2], axes, (target, report, spill), work)
+        for i in range(top, bottom if bottom - top > 1 else top):
+            left = other_runs(runs, read[1][0] + i, common, (read[1][1], width))
+            for k in range(left.shape[0]):
+                part = (i, i + 1, left[k, 0], left[k, 1])
+                spill = _sum_part(read, part, left[k, 2], axes, (target, report, spill), work)
+        top = bottom
     return spill
+
+
+@njit(nogil=True, cache=True)
+def _end_of_band(rows: Parts, first: int, end: int) -> int:
+    """Return the end of the rows of pixels that lie, like the first, wholly in one row of cells."""
+    last = first + 1
+    if rows.at[first + 1] - rows.at[first] == 1:
+        cell = rows.cell[rows.at[first]]
+        while last < end and rows.at[last + 1] - rows.at[last] == 1 and rows.cell[rows.at[last]] == cell:
+            last += 1
+    return last
+
+
+@njit(nogil=True, cache=True)
+def _sum_part(
+    read: tuple[np.ndarray, tuple[int, int], Coding],
+    part: tuple[int, int, int, int],
+    label: int,
+    axes: tuple[Parts, Columns],
+    out: tuple[Target, Report, Spill],
+    work: tuple[np.ndarray, np.ndarray],
+) -> Spill:
+    """Sum pixels of one label, all in the same rows of cells: down, then along, then to the cells."""
+    stored, corner, coding = read
+    target, report, spill = out
+    people, sums = work
+    first, last = part[2], part[3]
+    target.nodata[label + 1] += add_rows(stored, part, people, corner, (coding, report))
+    total = add_up(people, first, last)
+    target.count_in[label + 1] += total
+    if label < 0 or total <= 0.0:
+        return spill
+    low, high = _collapse(people, (first, last, corner[1]), axes[1], sums)
+    row = corner[0] + part[0]
+    return _spread(sums, (row, label, low, high), (axes[0], axes[1].base), target, spill)
 
 
 @njit(nogil=True, cache=True)
@@ -108,10 +140,10 @@ def add_up(people: np.ndarray, first: int, last: int) -> float:
 
 @njit(nogil=True, cache=True)
 def _collapse(
-    people: np.ndarray, place: tuple[int, int, int, int], cols: Columns, sums: np.ndarray
+    people: np.ndarray, place: tuple[int, int, int], cols: Columns, sums: np.ndarray
 ) -> tuple[int, int]:
     """Sum part of a row of pixels to columns of cells; return the first and last of them in the tables."""
-    first, last, _, offset = place
+    first, last, offset = place
     left, right = first + offset, last - 1 + offset
     low = min(cols.low[left], cols.low[right]) - cols.base
     high = max(cols.high[left], cols.high[right]) - cols.base
@@ -144,13 +176,16 @@ def _spread(
         spill = make_room(spill, high - low + 1)
         n = spill.size
         in_rows = cell_row >= 0 and cell_row < n_rows
+        home = target.home[cell_row if in_rows else 0]
+        dense = target.dense[cell_row - target.corner[0] if in_rows else 0]
+        left = target.corner[1]
         for j in range(low, high + 1):
             count = sums[j] * share
             if count <= 0.0:
                 continue
             col = base + j
-            if in_rows and col >= 0 and col < n_cols and target.home[cell_row, col] == label:
-                target.dense[cell_row - target.corner[0], col - target.corner[1]] += count
+            if in_rows and col >= 0 and col < n_cols and home[col] == label:
+                dense[col - left] += count
             else:
                 spill.place[n, 0], spill.place[n, 1], spill.place[n, 2] = cell_row, col, label
                 spill.people[n] = count

@@ -20,12 +20,18 @@ WINDOW_PIXELS = 1 << 22
 # No pixel holds an eighth of mankind: what is larger is a value that stands for no data. No source.
 PEOPLE_MAX = 1e9
 # Values that stand for no data in undeclared files: the largest of the integer types, and runs of nines.
-FILL_VALUES = (32_767.0, 65_535.0, *(float("9" * n) for n in range(4, 10)))
+FILL_VALUES = (9_999.0, 32_767.0, 65_535.0, *(float("9" * n) for n in range(5, 10)))
 # Such a value stands alone: no other count is more than half of it. No source.
 FILL_GAP = 2.0
 # The largest byte may be a true count; as the largest of this share of all pixels it is not. No source.
 BYTE_FILL = 255.0
 BYTE_FILL_SHARE = 0.01
+
+# Pixels of a row that are added at once: they and their sums stay in the fastest cache.
+STRIP = 2_048
+
+# Rows that are summed at once when pixels are only judged.
+JUDGED_ROWS = 16
 
 # Kinds of wrong pixels, in the order of their numbers in the kernels.
 WRONG = ("negative", "missing", "infinite", "impossibly large")
@@ -60,6 +66,8 @@ class Coding(NamedTuple):
         Stored numbers from low to high stand for no data; none when low is above high.
     nan_is_nodata
         Whether NaN is declared to stand for no data.
+    watch
+        From this many people on a pixel may hold a value that stands for no data without being declared.
     """
 
     low: float
@@ -67,6 +75,7 @@ class Coding(NamedTuple):
     nan_is_nodata: bool
     scale: float
     offset: float
+    watch: float
 
 
 class Report(NamedTuple):
@@ -79,8 +88,8 @@ class Report(NamedTuple):
     first
         Row, column and value of the first pixel of each kind, kinds x 3.
     largest
-        Largest count, how many pixels have it, row and column of the first of them, and the largest of the
-        other counts, told only for counts that may stand for no data.
+        Largest of the counts that are watched, how many pixels have it, row and column of the first of them,
+        and the largest of the others.
     """
 
     counts: np.ndarray
@@ -116,7 +125,7 @@ def list_windows(shape: tuple[int, int], block: tuple[int, int], tile: int, star
 
 
 class PixelReader:
-    """Reads windows of some files; keeps each file open and one buffer for all windows.
+    """Reads windows of some files; keeps one file open and one buffer for all windows.
 
     Not to be shared between threads: each thread has its own.
     """
@@ -167,6 +176,8 @@ class PixelReader:
 
     def _raster(self, tile: int) -> Any:  # noqa: ANN401 - rasterio ships no types
         if tile not in self._open:
+            # Windows come file by file.
+            self.close()
             self._open[tile] = open_geotiff(self._paths[tile])
         return self._open[tile]
 
@@ -186,102 +197,146 @@ def coding_of(raster: Any, dtype: np.dtype[np.floating[Any]]) -> Coding:  # noqa
                 near = float(dtype.type(nodata))
             slack = abs(near) * 4.0 * float(np.finfo(dtype).eps) if np.isfinite(near) else 0.0
             low, high = near - slack, near + slack
-    return Coding(low, high, nan, float(raster.scales[0]), float(raster.offsets[0]))
+    watch = BYTE_FILL if raster.dtypes[0] == "uint8" else min(FILL_VALUES) / FILL_GAP
+    return Coding(low, high, nan, float(raster.scales[0]), float(raster.offsets[0]), watch)
 
 
 @njit(nogil=True, cache=True)
-def clean_pixels(
-    stored: np.ndarray, people: np.ndarray, place: tuple[int, int, int, int], coding: Coding, report: Report
+def add_rows(
+    stored: np.ndarray,
+    part: tuple[int, int, int, int],
+    people: np.ndarray,
+    corner: tuple[int, int],
+    how: tuple[Coding, Report],
 ) -> int:
-    """Turn part of a row into people, 0 where there is no data; return the pixels that stand for no data.
+    """Sum part of a window from top to bottom; return how many of its pixels stand for no data.
 
     Parameters
     ----------
-    stored, people
-        One row of the window each; `people` is written.
-    place
-        First column and last column + 1 in the window, and the row and column of the window's corner in the
-        file, for the report.
+    part
+        First row, last row + 1, first column and last column + 1 in the window.
+    people
+        By column of the window; the columns of the part are written.
+    corner
+        Row and column of the window's corner in the file, for the report.
     """
-    first, last = place[0], place[1]
-    good = 0
-    for i in range(first, last):
-        x = np.float64(stored[i])
-        count = x * coding.scale + coding.offset
-        # Comparisons with NaN are false.
-        ok = (count >= 0.0) & (count < PEOPLE_MAX) & ((x < coding.low) | (x > coding.high))
-        people[i] = count if ok else 0.0
-        good += 1 if ok else 0
-    if good == last - first:
-        return 0
+    top, bottom, left, right = part
+    coding, report = how
     nodata = 0
-    for i in range(first, last):
-        x = np.float64(stored[i])
-        nodata += 1 if ((x >= coding.low) & (x <= coding.high)) | (coding.nan_is_nodata & np.isnan(x)) else 0
-    if good + nodata < last - first:
-        _report_wrong(stored, place, coding, report)
-    return nodata
+    # Only the sign tells people from no data: then a comparison is saved.
+    is_plain = coding.scale == 1.0 and coding.offset == 0.0
+    is_plain &= coding.low > coding.high or coding.high < 0.0 or coding.low >= PEOPLE_MAX
+    for start in range(left, right, STRIP):
+        end = min(start + STRIP, right)
+        sums = people[start:end]
+        sums[:] = 0.0
+        for i in range(top, bottom):
+            row = stored[i, start:end]
+            good = _add_plain(row, sums) if is_plain else _add_coded(row, sums, coding)
+            if good < end - start:
+                found = _count_nodata(row, coding)
+                nodata += found
+                if good + found < end - start:
+                    _report_wrong(row, (corner[0] + i, corner[1] + start), coding, report)
+        if largest_of(sums) >= coding.watch:
+            for i in range(top, bottom):
+                _watch(stored[i, start:end], (corner[0] + i, corner[1] + start), coding, report)
+    return int(nodata)
 
 
 @njit(nogil=True, cache=True)
-def _report_wrong(
-    stored: np.ndarray, place: tuple[int, int, int, int], coding: Coding, report: Report
-) -> None:
-    for i in range(place[0], place[1]):
-        x = np.float64(stored[i])
+def _add_plain(row: np.ndarray, sums: np.ndarray) -> int:
+    """Add counts that need no decoding; return how many pixels are counts."""
+    zero, top = row.dtype.type(0.0), row.dtype.type(PEOPLE_MAX)
+    good = np.int32(0)
+    for i in range(row.size):
+        x = row[i]
+        # Comparisons with NaN are false.
+        ok = (x >= zero) & (x < top)
+        sums[i] += np.float64(x if ok else zero)
+        good += np.int32(1) if ok else np.int32(0)
+    return int(good)
+
+
+@njit(nogil=True, cache=True)
+def _add_coded(row: np.ndarray, sums: np.ndarray, coding: Coding) -> int:
+    """Decode and add counts; return how many pixels are counts."""
+    low, high, scale, offset = coding.low, coding.high, coding.scale, coding.offset
+    good = np.int32(0)
+    for i in range(row.size):
+        x = np.float64(row[i])
+        count = x * scale + offset
+        ok = (count >= 0.0) & (count < PEOPLE_MAX) & ((x < low) | (x > high))
+        sums[i] += count if ok else 0.0
+        good += np.int32(1) if ok else np.int32(0)
+    return int(good)
+
+
+@njit(nogil=True, cache=True)
+def _count_nodata(row: np.ndarray, coding: Coding) -> int:
+    # In the type of the pixels, which is twice as fast; the interval is wider than the rounding.
+    low, high = row.dtype.type(coding.low), row.dtype.type(coding.high)
+    nodata = np.int32(0)
+    if coding.nan_is_nodata:
+        for i in range(row.size):
+            nodata += np.int32(1) if np.isnan(row[i]) else np.int32(0)
+    elif coding.low <= coding.high:
+        for i in range(row.size):
+            nodata += np.int32(1) if (row[i] >= low) & (row[i] <= high) else np.int32(0)
+    return int(nodata)
+
+
+@njit(nogil=True, cache=True)
+def _report_wrong(row: np.ndarray, place: tuple[int, int], coding: Coding, report: Report) -> None:
+    for i in range(row.size):
+        x = np.float64(row[i])
         if (x >= coding.low and x <= coding.high) or (coding.nan_is_nodata and np.isnan(x)):
             continue
         count = x * coding.scale + coding.offset
         if count >= 0.0 and count < PEOPLE_MAX:
             continue
         kind = 1 if np.isnan(count) else 2 if np.isinf(count) else 0 if count < 0.0 else 3
-        if report.counts[kind] == 0:
-            report.first[kind, 0] = place[2]
-            report.first[kind, 1] = place[3] + i
-            report.first[kind, 2] = count
+        at = (np.float64(place[0]), np.float64(place[1] + i))
+        # Parts of a window do not pass in the order of its rows.
+        held = (report.first[kind, 0], report.first[kind, 1])
+        if report.counts[kind] == 0 or at < held:
+            report.first[kind, 0], report.first[kind, 1], report.first[kind, 2] = at[0], at[1], count
         report.counts[kind] += 1
 
 
-# The largest of numbers that are no NaN does not depend on the order in which they are compared.
-@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@njit(nogil=True, cache=True)
 def largest_of(people: np.ndarray) -> float:
-    """Return the largest count of a row of clean pixels."""
-    largest = 0.0
-    for i in range(people.size):
-        largest = max(largest, people[i])
-    return largest
+    """Return the largest of some sums, in four strands."""
+    a = b = c = d = 0.0
+    n = people.size // 4 * 4
+    for i in range(0, n, 4):
+        a = max(a, people[i])
+        b = max(b, people[i + 1])
+        c = max(c, people[i + 2])
+        d = max(d, people[i + 3])
+    for i in range(n, people.size):
+        a = max(a, people[i])
+    return max(a, b, c, d)
 
 
 @njit(nogil=True, cache=True)
-def note_largest(people: np.ndarray, row: int, col: int, report: Report) -> None:
-    """Remember the largest count of a row of clean pixels, and how often it occurs."""
+def _watch(row: np.ndarray, place: tuple[int, int], coding: Coding, report: Report) -> None:
+    """Remember the largest count, how often it occurs, and the largest of the others."""
     most = report.largest
-    largest = largest_of(people)
-    if largest < most[0]:
-        most[4] = max(most[4], largest)
-        return
-    if largest <= 0.0:
-        return
-    if largest > most[0]:
-        most[4] = max(most[4], most[0])
-        most[0], most[1], most[2] = largest, 0.0, -1.0
-    told = is_fill_like(largest)
-    for i in range(people.size):
-        if people[i] == largest:
+    for i in range(row.size):
+        x = np.float64(row[i])
+        count = x * coding.scale + coding.offset
+        if not (count >= coding.watch and count < PEOPLE_MAX) or (x >= coding.low and x <= coding.high):
+            continue
+        if count > most[0]:
+            most[4] = most[0]
+            most[0], most[1], most[2], most[3] = count, 0.0, place[0], place[1] + i
+        if count == most[0]:
             most[1] += 1.0
-            if most[2] < 0.0:
-                most[2], most[3] = row, col + i
-        elif told:
-            most[4] = max(most[4], people[i])
-
-
-@njit(nogil=True, cache=True)
-def is_fill_like(count: float) -> bool:
-    """Whether files are known to use this number for no data without declaring it."""
-    found = False
-    for value in FILL_VALUES:
-        found |= count == value
-    return found
+            if (np.float64(place[0]), np.float64(place[1] + i)) < (most[2], most[3]):
+                most[2], most[3] = place[0], place[1] + i
+        elif count > most[4]:
+            most[4] = count
 
 
 @njit(nogil=True, cache=True)
@@ -290,9 +345,9 @@ def judge_window(stored: np.ndarray, corner: tuple[int, int], coding: Coding, re
     n_rows, n_cols = stored.shape
     people = np.empty(n_cols)
     total = 0.0
-    for row in range(n_rows):
-        clean_pixels(stored[row], people, (0, n_cols, corner[0] + row, corner[1]), coding, report)
-        note_largest(people, corner[0] + row, corner[1], report)
+    for row in range(0, n_rows, JUDGED_ROWS):
+        last = min(row + JUDGED_ROWS, n_rows)
+        add_rows(stored, (row, last, 0, n_cols), people, corner, (coding, report))
         total += people.sum()
     return total
 
@@ -331,7 +386,7 @@ def pixel_faults(report: Report, name: str, n_pixels: int) -> list[Fault]:
             found = f"{value:g} ({word} pixels in all: {report.counts[kind]:,})"
             faults.append(Fault(name, f"pixel row {row:.0f}, column {col:.0f}", "", found, wanted))
     value, times, row, col, second = report.largest
-    alone = is_fill_like(value) and times > 1.0 and FILL_GAP * second <= value
+    alone = value in FILL_VALUES and times > 1.0 and FILL_GAP * second <= value
     if alone or (value == BYTE_FILL and times > BYTE_FILL_SHARE * n_pixels):
         found = f"{value:.10g} as the largest count, {times:,.0f} times"
         faults.append(Fault(name, f"pixel row {row:.0f}, column {col:.0f}", "", found, wanted))

@@ -32,6 +32,9 @@ Bounds = tuple[float, float, float, float]
 # GDAL decodes a block whole.
 BLOCK_BYTES_MAX = 1 << 28
 
+# Blocks whose place in the file is looked up, spread over it, the last one always among them.
+BLOCKS_LOOKED = 10_000
+
 # Tiles may overlap by this part of a pixel: their corners are rounded.
 OVERLAP_PIXELS = 0.01
 # Pixel sides of tiles may differ by this part: they are rounded, and grow over 10**5 pixels.
@@ -138,12 +141,32 @@ def _header_faults(raster: Any, path: Path, name: str) -> list[Fault]:  # noqa: 
     if height * width * size > BLOCK_BYTES_MAX:
         found = f"blocks of {width:,} x {height:,} pixels"
         faults.append(Fault(name, "", "", found, "blocks of at most 256 MiB (write it tiled)"))
+    faults += [] if faults else _cut_off(raster, name, held)
     if raster.transform.is_identity or raster.transform.is_degenerate:
         faults.append(Fault(name, "", "", "no position of the pixels", "a GeoTIFF with a geotransform"))
         return faults
     if raster.crs is None:
         faults.append(Fault(name, "", "", "no coordinate system", "one that is declared, such as EPSG:4326"))
     return faults
+
+
+def _cut_off(raster: Any, name: str, held: int) -> list[Fault]:  # noqa: ANN401 - rasterio ships no types
+    """Refuse a file that ends before its last block: half a download has the header of a whole one."""
+    height, width = raster.block_shapes[0]
+    across, down = -(-raster.width // width), -(-raster.height // height)
+    step = max(1, across * down // BLOCKS_LOOKED)
+    end = 0
+    for number in (*range(0, across * down, step), across * down - 1):
+        block = f"{number % across}_{number // across}"
+        # A block that is not there was never written; it has no people.
+        offset = raster.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", bidx=1)
+        size = raster.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", bidx=1)
+        if offset is not None and size is not None:
+            end = max(end, int(offset) + int(size))
+    if end <= held:
+        return []
+    found = f"{held:,} bytes with pixels up to byte {end:,}"
+    return [Fault(name, "", "", found, "a whole file: this one is cut off")]
 
 
 def _overlap_faults(
@@ -173,7 +196,7 @@ def _mosaic_faults(paths: Sequence[Path], names: Sequence[str]) -> list[Fault]:
     faults = []
     boxes = []
     with open_geotiff(paths[0]) as first:
-        crs, turn = first.crs, first.transform
+        crs, turn, back = first.crs, first.transform, ~first.transform
     for path, name in zip(paths, names, strict=True):
         with open_geotiff(path) as raster:
             place, (height, width) = raster.transform, raster.shape
@@ -187,7 +210,8 @@ def _mosaic_faults(paths: Sequence[Path], names: Sequence[str]) -> list[Fault]:
             found = f"pixels of {place.a:.10g} by {-place.e:.10g}"
             faults.append(Fault(name, "", "", found, f"those of {names[0]}, {turn.a:.10g} by {-turn.e:.10g}"))
             continue
-        col, row = ~turn * (place.c, place.f)
+        col = back.a * place.c + back.b * place.f + back.c
+        row = back.d * place.c + back.e * place.f + back.f
         boxes.append((name, col, row, col + width, row + height))
     return faults or _double_faults(boxes)
 

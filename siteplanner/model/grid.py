@@ -221,7 +221,10 @@ def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
 
 def _owner_of_borders(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
     """Return for every cell the polygon whose boundary inside it is nearest to its centre; -1 for none."""
-    rings, polygon_of_ring = shapely.get_rings(shapely.segmentize(polygons, SEGMENT_DEG), return_index=True)
+    # Only polygons have rings: those of several parts are taken apart first.
+    parts, polygon_of_part = shapely.get_parts(shapely.segmentize(polygons, SEGMENT_DEG), return_index=True)
+    rings, part_of_ring = shapely.get_rings(parts, return_index=True)
+    polygon_of_ring = polygon_of_part[part_of_ring]
     points, ring = shapely.get_coordinates(rings, return_index=True)
     x_m, y_m = to_plane(lattice, points[:, 0], points[:, 1])
     u = np.clip((x_m - lattice.x0_m) / lattice.cell_m, 0.0, np.nextafter(lattice.n_cols, 0))

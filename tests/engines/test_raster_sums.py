@@ -214,7 +214,7 @@ def test_a_projected_raster_is_conserved_and_lands_where_it_lies(
     rows, cols = grid.cells["row"], grid.cells["col"]
     inner = grid.cells.index[rows.between(2, 9) & cols.between(2, 16)]
     assert len(inner) == 8 * 15
-    assert np.allclose(got.reindex(inner), expected.reindex(inner), rtol=2e-4)
+    assert np.allclose(got.reindex(inner), expected.reindex(inner), rtol=1e-7)
 
 
 def test_sums_equal_those_of_exactextract(tmp_path, engine, write_raster, make_counties):

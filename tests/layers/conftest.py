@@ -70,6 +70,9 @@ class World:
     def read(self, **inputs):
         return read_layers(self.scenario(**inputs), self.folder)
 
+    def headers(self, **inputs):
+        return [str(fault) for fault in _read(self.scenario(**inputs), Findings(self.folder))[1]]
+
     def faults(self, **inputs):
         scenario = self.scenario(**inputs)
         faults = check_layers(scenario, self.folder)

@@ -74,6 +74,16 @@ def test_the_grid_is_every_cell_that_touches_the_region():
     np.testing.assert_array_equal(grid.cells.index, touching)
 
 
+def test_a_county_in_several_parts_has_the_cells_of_its_parts():
+    parts = two_counties().geometry.to_list()
+    apart = [shapely.box(112.5, 37.8, 112.583, 37.877), shapely.box(112.7, 37.85, 112.761, 37.923)]
+    one = make_grid(counties_of(a=shapely.MultiPolygon(apart)), GridSettings(cell_m=500.0))
+    two = make_grid(counties_of(a=apart[0], b=apart[1]), GridSettings(cell_m=500.0))
+    assert one.cells.index.tolist() == two.cells.index.tolist()
+    whole = make_grid(counties_of(a=shapely.MultiPolygon([parts[0]])), GridSettings(cell_m=500.0))
+    assert whole.cells.equals(make_grid(counties_of(a=parts[0]), GridSettings(cell_m=500.0)).cells)
+
+
 def test_a_cell_belongs_to_the_county_of_its_centre_else_to_the_nearest():
     region = two_counties()
     grid = make_grid(region, GridSettings())
