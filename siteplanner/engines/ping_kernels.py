@@ -72,6 +72,15 @@ def locate(
 
 
 @njit(nogil=True, cache=True)
+def impossible(lon: np.ndarray, lat: np.ndarray) -> int:
+    """Count the points whose coordinates are impossible or no numbers."""
+    wrong = 0
+    for i in range(lon.size):
+        wrong += not (-LON_MAX <= lon[i] <= LON_MAX and -LAT_MAX <= lat[i] <= LAT_MAX)
+    return wrong
+
+
+@njit(nogil=True, cache=True)
 def tell_time(
     times: np.ndarray,
     zone: tuple[np.ndarray, np.ndarray],

@@ -62,25 +62,24 @@ def _count_devices(binner: PingBinner, files: PingFiles, report: Report) -> tupl
     source = binner.source
     distinct = source.distinct_devices
     device = source.columns.get("device", "device")
-    tallies = _tallies(binner, files)
+    weighted = distinct and binner.weighted
+    sums = binner.tally()
+    devices = None if source.suppress_below is None else make_tally(binner.n_keys, weighted=False)
 
-    def taker(spool: DeviceSpool, tally: Tally) -> Taker:
+    def taker(spool: DeviceSpool) -> Taker:
         def take(batch: pa.RecordBatch, origin: Origin) -> None:
             placed = binner.place(batch, origin)
             if not distinct:
-                tally.add(placed)
+                sums.add(placed)
             spool.add(placed, batch.column(device), origin)
 
         return take
 
-    with device_spool(files.n_rows, by_hour=distinct, weighted=distinct and binner.weighted) as spool:
-        takers = [taker(spool, tally) for tally in tallies]
+    with device_spool(files.n_rows, weighted=weighted) as spool:
+        takers = [taker(spool) for _ in range(max(min(n_threads(), len(files.groups)), 1))]
         _read(files, (*binner.columns, device), takers, lambda share: report(share / 2))
-        present = binner.tally()
-        devices = make_tally(binner.n_keys, weighted=False)
-        spool.count(present, devices, lambda share: report((1 + share) / 2))
-    sums = present.partial() if distinct else total(tallies)
-    return sums, devices.partial() if source.suppress_below is not None else None
+        spool.count(sums if distinct else None, devices, lambda share: report((1 + share) / 2))
+    return sums.partial(), None if devices is None else devices.partial()
 
 
 def _read(files: PingFiles, columns: Sequence[str], takers: Sequence[Taker], report: Report) -> None:

@@ -17,7 +17,8 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 
-from siteplanner.engines.ping_kernels import NEAR_CELLS, locate, split_weights, tell_time
+from siteplanner.engines.ping_kernels import NEAR_CELLS, impossible, locate, split_weights, tell_time
+from siteplanner.engines.shifts import shift, shift_table
 from siteplanner.engines.tallies import Tally, make_tally
 from siteplanner.errors import InputError
 from siteplanner.layers.clock import (
@@ -117,13 +118,21 @@ class PingBinner:
 
     def cells(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the lattice cell of each point, -1 off the lattice, and how many points are impossible."""
-        if self.source.datum != "wgs84":
-            lon, lat = (sealed(part) for part in to_wgs84(lon, lat, self.source.datum))
+        datum = self.source.datum
         cells, near = np.empty(len(lon), dtype=np.int64), np.empty(len(lon), dtype=np.int64)
-        n_near, wrong = locate(lon, lat, *_edge_tables(self.lattice), (cells, near))
-        if n_near:
+        if datum == "wgs84":
+            n_near, wrong = locate(lon, lat, *_edge_tables(self.lattice, 0.0), (cells, near))
             left = near[:n_near]
-            cells[left] = lattice_ids(self.lattice, lon[left], lat[left])
+        else:
+            table = shift_table(self.lattice, datum)
+            moved = [sealed(part) for part in shift(table, lon, lat)]
+            n_near, _ = locate(
+                moved[0], moved[1], *_edge_tables(self.lattice, table.error_deg), (cells, near)
+            )
+            left = np.concatenate([near[:n_near], np.flatnonzero(np.isnan(moved[0]))])
+            wrong = impossible(lon, lat)
+        if len(left):
+            cells[left] = lattice_ids(self.lattice, *to_wgs84(lon[left], lat[left], datum))
         return cells, wrong
 
     def untimed(self, cells: np.ndarray) -> Placed:
@@ -157,15 +166,16 @@ def make_binner(lattice: Lattice, source: FootfallSource, *, weighted: bool = Fa
 
 @lru_cache(maxsize=4)
 def _edge_tables(
-    lattice: Lattice,
+    lattice: Lattice, error_deg: float
 ) -> tuple[tuple[float, float, int], tuple[np.ndarray, np.ndarray, float, float, float]]:
-    """Return what `locate` needs to know of the columns and rows."""
+    """Return what `locate` needs to know of the columns and rows, for points that are out by so much."""
     lons, lats = edge_lines(lattice)
     per_degree = lattice.n_cols / (lons[-1] - lons[0])
     bins_per_degree = BINS_PER_ROW / np.diff(lats).min()
     n_bins = int((lats[-1] - lats[0]) * bins_per_degree) + 1
     first_row = np.searchsorted(lats, lats[0] + np.arange(n_bins) / bins_per_degree, side="right") - 1
     edges = np.concatenate([[-np.inf], lats, [np.inf]])
-    near_deg = NEAR_CELLS * float(np.diff(lats).min())
+    near_deg = NEAR_CELLS * float(np.diff(lats).min()) + error_deg
+    near_cols = NEAR_CELLS + error_deg * float(per_degree)
     columns = float(lons[0]), float(per_degree), lattice.n_cols
-    return columns, (edges, first_row.clip(0).astype(np.int32), float(bins_per_degree), near_deg, NEAR_CELLS)
+    return columns, (edges, first_row.clip(0).astype(np.int32), float(bins_per_degree), near_deg, near_cols)

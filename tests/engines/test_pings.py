@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from siteplanner.engines import tallies
 from siteplanner.engines.pings import make_binner
+from siteplanner.engines.shifts import shift, shift_table
 from siteplanner.engines.tallies import Partial, make_tally, merge, total
 from siteplanner.errors import EngineError, InputError
 from siteplanner.layers.clock import days_of_hours
@@ -81,6 +82,21 @@ def test_shifted_points_get_the_cell_of_their_true_place(datum):
     lon, lat = points_of(bounds, lattice, 60_000)
     cells, _ = make_binner(lattice, source(datum)).cells(lon, lat)
     np.testing.assert_array_equal(cells, lattice_ids(lattice, *to_wgs84(lon, lat, datum)))
+
+
+@pytest.mark.parametrize("datum", ["gcj02", "bd09"])
+@pytest.mark.parametrize("nodes", [1 << 20, 20_000])
+def test_the_table_of_shifts_is_as_near_as_it_says(datum, nodes, monkeypatch):
+    monkeypatch.setattr("siteplanner.engines.shifts.NODES_MAX", nodes)
+    shift_table.cache_clear()
+    # Around 105 E, 35 N the formula has its cusps.
+    table = shift_table(lattice_of((104.2, 33.7, 106.4, 36.3), 500.0), datum)
+    random = np.random.default_rng(9)
+    lon = np.concatenate([random.uniform(104.2, 106.4, 200_000), 105.0 + random.normal(size=20_000) * 1e-3])
+    lat = np.concatenate([random.uniform(33.7, 36.3, 200_000), 35.0 + random.normal(size=20_000) * 1e-3])
+    error = np.abs(np.array(shift(table, lon, lat)) - np.array(to_wgs84(lon, lat, datum))).max()
+    assert table.error_deg / 50.0 < error < table.error_deg / 1.5
+    shift_table.cache_clear()
 
 
 def test_points_at_the_edge_of_the_box_of_china_are_shifted_or_not_as_the_formula_says():

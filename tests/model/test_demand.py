@@ -227,3 +227,30 @@ def test_people_outside_the_grid_are_a_broken_promise(grid):
     stray = parts_of(grid, 1.0).assign(cell_id=-5)
     with pytest.raises(tables.ContractError, match="not in the grid"):
         demand_of(grid, stray)
+
+
+def test_unknown_footfall_is_read_off_the_known_cells_around(grid):
+    work = np.full(len(grid.cells), 8.0)
+    middle = len(work) // 2
+    work[middle] = np.nan
+    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
+    np.testing.assert_allclose(cells["work"], 8.0, rtol=1e-12)
+    # Cells that are not in the table had no traffic: half of the eight cells around are such.
+    rows, cols = (grid.cells[name].to_numpy() for name in ("row", "col"))
+    near = (abs(rows - rows[middle]) <= 1) & (abs(cols - cols[middle]) <= 1)
+    near[middle] = False
+    assert near.sum() == 8
+    absent = np.flatnonzero(near)[:4]
+    table = footfall_of(grid, work, 0.0).drop(index=grid.cells.index[absent])
+    cells = demand_of(grid, parts_of(grid, 10.0), table, footfall_spread_m=0.0)
+    assert cells["work"].iloc[middle] == pytest.approx(4.0)
+    assert (cells["work"].iloc[absent] == 0.0).all()
+
+
+def test_the_only_known_cell_speaks_for_all_and_nothing_known_is_no_footfall(grid):
+    work = np.full(len(grid.cells), np.nan)
+    nothing = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
+    assert (nothing["work"] == 0.0).all()
+    work[0] = 5.0
+    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
+    np.testing.assert_allclose(cells["work"], 5.0, rtol=1e-12)
