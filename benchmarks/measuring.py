@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 MEGABYTE_KB = 1024
+# Numbers from here on are shown without decimals.
+WHOLE_FROM = 100
 
 
 def no_other_process() -> tuple[float, float]:
@@ -178,15 +180,17 @@ def _is_nan(value: object) -> bool:
 
 
 def print_rows(rows: Iterable[dict]) -> None:
-    """Print what a reader wants to compare, a line each."""
+    """Print a table in Markdown; ratios to the floor by the clock and, in brackets, by processor time."""
+    print("| id | s | floor s | ratio (CPU) | goal | peak MB | error | rival | rival s |")
+    print("|---|--:|--:|--:|--:|--:|--:|---|--:|")
     for row in rows:
-        peak = f"{row['peak_mb']:.0f} MB" if "peak_mb" in row else "-"
-        words = [f"{row['id']}: {_seconds(row, 'seconds')}", f"floor {_seconds(row, 'floor_seconds')}"]
-        words += [f"ratio {row[key]:.2f} ({key})" for key in ("ratio", "cpu_ratio") if key in row]
-        words += [peak, f"error {row['value']:.1e}"] if "value" in row else [peak]
-        words += [f"{row['rival']} {_seconds(row, 'rival_seconds')}"] if "rival" in row else []
-        words += [f"goal {row['goal']} {'met' if row['met'] else 'MISSED'}"] if "goal" in row else []
-        print("; ".join(words))
+        ratio = f"{row['ratio']:.2f} ({row['cpu_ratio']:.2f})" if "ratio" in row else ""
+        goal = f"{row['goal']}: {'met' if row['met'] else 'missed'}" if "goal" in row else ""
+        numbers = [_number(row, "seconds"), _number(row, "floor_seconds"), ratio, goal]
+        numbers += [_number(row, "peak_mb"), f"{row['value']:.0e}" if "value" in row else ""]
+        print(
+            "|", " | ".join([row["id"], *numbers, row.get("rival", ""), _number(row, "rival_seconds")]), "|"
+        )
 
 
 def _met(row: dict, about: dict[str, object]) -> bool | None:
@@ -214,8 +218,10 @@ def _median(case: Case, name: str) -> Run:
     return Run(seconds, cpu, max(run.peak_mb for run in runs), max(run.value for run in runs))
 
 
-def _seconds(row: dict, key: str) -> str:
-    return f"{row[key]:.3g} s" if key in row else "-"
+def _number(row: dict, key: str) -> str:
+    if key not in row:
+        return ""
+    return f"{row[key]:,.0f}" if row[key] >= WHOLE_FROM else f"{row[key]:.3g}"
 
 
 def _shown(run: Run) -> str:

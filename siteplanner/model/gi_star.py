@@ -13,6 +13,8 @@ from siteplanner.model.focal import Disc, add_disc, by_strips
 
 # Columns whose totals are kept at hand.
 _TALLY_COLS = 512
+# A sum of squares of which less is left loses more than two digits of sixteen.
+_CANCELLED_SHARE = 0.01
 
 
 def gi_star(values: np.ndarray, populated: np.ndarray, disc: Disc) -> np.ndarray:
@@ -59,20 +61,20 @@ def gi_star(values: np.ndarray, populated: np.ndarray, disc: Disc) -> np.ndarray
 def _moments(values: np.ndarray, populated: np.ndarray) -> tuple[int, float, float]:
     """Return the number of populated cells, the mean and the standard deviation (divisor n) of their values.
 
-    Chan, Golub & LeVeque 1983 (The American Statistician 37, 242-247), the corrected two-pass algorithm. The
-    first pass measures from one of the values, so that equal values have a deviation of 0 and no rounding
-    error above it.
+    Squares are taken from one of the values, which leaves equal values a deviation of 0 and no rounding error
+    above it; and once more from the mean, in the corrected form of Chan, Golub & LeVeque 1983 (The American
+    Statistician 37, 242-247), where that value lies too far from the others.
     """
     if not populated.any():
         return 0, 0.0, 0.0
     some = float(values.ravel()[np.argmax(populated)])
     count, total, squares = _tally(values, populated, some)
-    n = int(count)
-    if squares == 0.0:
-        return n, some, 0.0
-    mean = some + total / n
-    _, left, squares = _tally(values, populated, mean)
-    return n, mean, float(np.sqrt((squares - left**2 / n) / n))
+    n, mean = int(count), some + total / count
+    left = squares - total**2 / count
+    if squares > 0.0 and left < _CANCELLED_SHARE * squares:
+        _, total, squares = _tally(values, populated, mean)
+        left = squares - total**2 / count
+    return n, mean, float(np.sqrt(left / count))
 
 
 def _tally(values: np.ndarray, populated: np.ndarray, origin: float) -> tuple[float, float, float]:
