@@ -16,7 +16,7 @@ from siteplanner.location.engine import (
 )
 from siteplanner.location.fold import Settled
 from siteplanner.location.halpern import Dual, Relaxation, Start
-from siteplanner.location.options import Effort, Floats, Ints, Mask, SiteOptions
+from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.pairs import choose_seeds, gather_pairs
 from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
@@ -38,11 +38,14 @@ SETTLED_SHARE = 0.05
 MOST_ITERATIONS = 3000
 """Most iterations on the relaxation before branching."""
 
-ROUNDS = 200
-"""Disturbances of the search for each chunk of the bound."""
+FIRST_ROUNDS, ROUNDS, LAST_ROUNDS = 100, 1000, 4000
+"""Disturbances for each chunk of the bound: among all sites, among the core, once the relaxation is done."""
 
-LAST_ROUNDS = 2000
-"""Disturbances at a time once the relaxation is done."""
+FIRST_FOCUS = 200
+"""Iterations after which reduced costs are good enough to choose a core; chosen anew at every doubling."""
+
+CORE_SITES, LEAST_CORE = 8, 100
+"""Sites in the core for each open one, and in all."""
 
 HEAT = 0.03
 """Loss that the search takes in its stride, as a share of an open site's mean worth."""
@@ -132,22 +135,37 @@ class SetSolver:
         return float(self.sets.amount + self.sets.by_site.sum() + self.sets.weight.sum()) * self.sets.unit
 
     def _bound_and_search(self) -> None:
-        race, quiet = self.race, 0
+        race, quiet, next_focus = self.race, 0, FIRST_FOCUS
         relaxation = Relaxation(self.sets, self.rules, self.lower, self.upper, start=self._recall())
         self.relaxation = relaxation
         self._tighten(relaxation)
-        while not race.is_over():
+        search, rounds = self.search, FIRST_ROUNDS
+        while not race.is_over() and quiet < QUIET_CHUNKS:
             done = self._is_settled(relaxation)
             if not done:
                 relaxation.run(CHUNK, 1e-7)
                 race.iterations += CHUNK
                 self._tighten(relaxation)
+            if done or relaxation.iterations >= next_focus:
+                search, rounds = self._focus(relaxation), LAST_ROUNDS if done else ROUNDS
+                next_focus = 2 * relaxation.iterations
             before = self.incumbent
-            self._offer(*self.search.shake(self._pool(), LAST_ROUNDS if done else ROUNDS, HEAT))
-            quiet = 0 if self.incumbent > before or not done else quiet + 1
-            if quiet >= QUIET_CHUNKS:
-                break
+            self._offer(*search.shake(search.pool, rounds, HEAT))
+            quiet = quiet + 1 if done and self.incumbent == before else 0
             relaxation = self.relaxation = self._fix(relaxation)
+
+    def _focus(self, relaxation: Relaxation) -> SetSearch:
+        """Search among the sites of the best reduced costs: far fewer sets, far more disturbances."""
+        n_core = max(CORE_SITES * self.sites.n_open, LEAST_CORE)
+        core = self.race.chosen | (self.lower > 0)
+        if self.sites.existing is not None:
+            core = core | self.sites.existing
+        core[np.argsort(-relaxation.best.reduced, kind="stable")[:n_core]] = True
+        upper = np.where(core, self.upper, 0.0)
+        sets = restrict_sets(self.sets, self.lower > 0, upper < 1)[0]
+        search = SetSearch(sets, self.rules.tightened(self.lower, upper), self.search.state)
+        search.begin(self.race.chosen)
+        return search
 
     def _tighten(self, relaxation: Relaxation) -> None:
         self.race.tighten(relaxation.bound * self.sets.unit * (1 + ROUNDING))
@@ -157,10 +175,6 @@ class SetSolver:
         return own <= SETTLED_SHARE * (relaxation.bound - self.incumbent) or (
             relaxation.iterations >= MOST_ITERATIONS
         )
-
-    def _pool(self) -> Ints:
-        """Sites in question."""
-        return np.flatnonzero(self.lower < self.upper)
 
     def _fix(self, relaxation: Relaxation) -> Relaxation:
         """Fix the sites whose change would push the bound below the incumbent; shrink what is left."""
@@ -194,7 +208,7 @@ class SetSolver:
             return
         nothing = np.zeros(0, dtype=np.int64)
         root = Node(relaxation.bound, self.lower, self.upper, nothing, relaxation.start())
-        tree = Tree(self.sets, self.rules, root)
+        tree = Tree(self.sets, self.rules, root, lambda: race.seconds_left() > 0)
         nodes = 0
         while tree.is_open() and not race.is_over():
             x = tree.expand(self.incumbent, self.effort.gap)
@@ -221,7 +235,7 @@ class SetSolver:
         self._offer(*self.search.improve())
         if nodes % ROUND_EVERY == 0:
             self.search.begin(self.race.chosen)
-            self._offer(*self.search.shake(self._pool(), ROUNDS, HEAT))
+            self._offer(*self.search.shake(self.search.pool, FIRST_ROUNDS, HEAT))
 
     def _close(self) -> None:
         """Hand what is left to the program with cuts."""

@@ -57,6 +57,7 @@ class SetSearch:
     def __init__(self, sets: Sets, rules: Rules, state: NDArray[np.uint64]) -> None:
         self._sets, self._rules, self.state = sets, rules, state
         self._packed = pack_rules(rules)
+        self.pool = np.flatnonzero(rules.lower < rules.upper)
         self._walk = self._stand_at(rules.lower > 0)
 
     def _stand_at(self, chosen: Mask) -> Walk:

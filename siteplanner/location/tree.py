@@ -6,6 +6,7 @@ bound of every node is the closed form of `halpern`.
 """
 
 import heapq
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,8 @@ class Node(NamedTuple):
 class Tree:
     """Open nodes, best bound first; worths in units."""
 
-    def __init__(self, sets: Sets, rules: Rules, root: Node) -> None:
+    def __init__(self, sets: Sets, rules: Rules, root: Node, has_time: Callable[[], bool]) -> None:
+        self._has_time = has_time
         self._sets, self._rules = sets, rules
         self._heap: list[tuple[float, int, Node]] = []
         self._pushed = 0
@@ -88,7 +90,7 @@ class Tree:
         sets, origin, start = self._shrink(node)
         must = np.unique(origin[node.must]).astype(np.int64)
         relaxation = Relaxation(sets, self._rules, node.lower, node.upper, must=must[must >= 0], start=start)
-        _settle(relaxation, incumbent, floor)
+        self._settle(relaxation, incumbent, floor)
         self.iterations += relaxation.iterations
         bound = min(relaxation.bound, node.bound)
         if bound < floor:
@@ -112,6 +114,14 @@ class Tree:
             return sets, np.arange(sets.n_sets, dtype=np.int32), start._replace(by_set=by_set)
         smaller, origin = restrict_sets(sets, node.lower > 0, node.upper < 1)
         return smaller, origin, start._replace(by_set=gather(by_set, origin, smaller.n_sets))
+
+    def _settle(self, relaxation: Relaxation, incumbent: int, floor: float) -> None:
+        for _ in range(NODE_CHUNKS):
+            distance = relaxation.bound - incumbent
+            relaxation.run(NODE_CHUNK, NODE_SHARE * distance / max(abs(incumbent), 1), floor)
+            is_close = relaxation.bound - relaxation.value <= NODE_SHARE * distance
+            if relaxation.bound < floor or is_close or not self._has_time():
+                break
 
     def _push(self, node: Node) -> None:
         n_open = self._rules.high[self._rules.family.index("n_open")]
@@ -161,14 +171,6 @@ def _decide_musts(sets: Sets, node: Node) -> Node | None:
         else:
             open_musts.append(at)
     return node._replace(lower=lower, must=np.array(open_musts, dtype=np.int64))
-
-
-def _settle(relaxation: Relaxation, incumbent: int, floor: float) -> None:
-    for _ in range(NODE_CHUNKS):
-        distance = relaxation.bound - incumbent
-        relaxation.run(NODE_CHUNK, NODE_SHARE * distance / max(abs(incumbent), 1), floor)
-        if relaxation.bound < floor or relaxation.bound - relaxation.value <= NODE_SHARE * distance:
-            break
 
 
 def _fix_sites(relaxation: Relaxation, node: Node, needed: float) -> tuple[Floats, Floats]:

@@ -10,7 +10,8 @@ from instances import tiny_options
 from scipy.optimize import linprog
 
 from siteplanner.location import Infeasible, max_coverage, set_engine, verify
-from siteplanner.location.halpern import Relaxation, best_of_box
+from siteplanner.location.halpern import Relaxation
+from siteplanner.location.halpern_kernels import best_of_box
 from siteplanner.location.options import Options, read_options
 from siteplanner.location.rules import build_rules
 from siteplanner.location.sets import find_levels, merge_sets

@@ -5,10 +5,8 @@ import pytest
 import scipy.sparse as sp
 from instances import tiny_matrix
 
+from siteplanner.location.set_kernels import COVERED, EMPTY, LONE
 from siteplanner.location.sets import (
-    COVERED,
-    EMPTY,
-    LONE,
     find_levels,
     gather,
     merge_sets,
