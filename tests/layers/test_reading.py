@@ -46,7 +46,7 @@ def test_faults_of_the_scenario_and_of_its_files_are_listed_together(world):
     scenario.write_text(text + "\n[grid]\ncel_m = 5\n")
     expected = """
 scenario.toml key inputs.branches.datum: found nothing, expected a value; the key is required
-scenario.toml key grid.cel_m: found a key that has no meaning, expected one of cell_m, pixel_method
+scenario.toml key grid.cel_m: found a key that has no meaning, expected one of cell_m, h3_resolution, pixel_method
 --set key zones.fdr_q: found 7, expected less than 1
 branches.csv line 2 (branch_id B1), column lat: found "north", expected a number from -85 to 85
 sites.csv: found no such file, expected a file at sites.csv, relative to the scenario
