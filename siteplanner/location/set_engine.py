@@ -22,6 +22,7 @@ from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.set_search import SetSearch, start_state
 from siteplanner.location.sets import Sets, gather, restrict_sets, spread
+from siteplanner.location.solution import PROVED_GAP
 from siteplanner.location.terms import CoverTerm
 from siteplanner.location.tree import Node, Tree
 from siteplanner.location.warm import Multipliers
@@ -209,9 +210,11 @@ class SetSolver:
         nothing = np.zeros(0, dtype=np.int64)
         root = Node(relaxation.bound, self.lower, self.upper, nothing, relaxation.start())
         tree = Tree(self.sets, self.rules, root, lambda: race.seconds_left() > 0)
+        # A hair below what was asked: bounds are raised by their rounding before they are compared.
+        wanted = 0.999 * max(self.effort.gap, PROVED_GAP / 2)
         nodes = 0
         while tree.is_open() and not race.is_over():
-            x = tree.expand(self.incumbent, self.effort.gap)
+            x = tree.expand(self.incumbent, wanted)
             nodes += 1
             race.tighten(tree.bound() * unit * (1 + ROUNDING))
             if x is not None:

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from itertools import combinations
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from instances import tiny_options
 from scipy.optimize import linprog
 
-from siteplanner.location import Infeasible, max_coverage, set_engine, verify
+from siteplanner.location import Infeasible, engine, max_coverage, set_engine, verify
 from siteplanner.location.halpern import Relaxation
 from siteplanner.location.halpern_kernels import best_of_box
 from siteplanner.location.options import Options, read_options
@@ -116,12 +117,14 @@ def test_certificate_is_checked():
     assert any("certificate" in line for line in faults(share=proof.share * 0.5))
 
 
-def test_order_of_rows_and_threads_change_nothing():
+def test_order_of_rows_and_threads_change_nothing(monkeypatch):
+    monkeypatch.setattr(engine, "PARALLEL_PAIRS", 0)
     rng = np.random.default_rng(35)
     cover, weight = planar(rng, 2000, 60, 0.12)
     weight = weight * rng.random(2000)
     order = rng.permutation(2000)
     first = max_coverage(cover, weight, 9, gap=1e-3)
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     second = max_coverage(sp.csr_array(cover[order]), weight[order], 9, gap=1e-3)
     assert first.open.tolist() == second.open.tolist()
     assert (first.objective, first.bound, first.iterations) == (
