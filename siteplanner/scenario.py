@@ -109,10 +109,12 @@ class FootfallInput(Section):
         default=None, description="unit of times given as whole numbers since 1970 UTC"
     )
     distinct_devices: bool = Field(
-        default=False, description="count a device once per cell and hour, however often it is seen; pings only"
+        default=False,
+        description="count a device once per cell and hour, however often it is seen; pings only",
     )
     suppress: bool = Field(
-        default=False, description="figures that rest on fewer people than suppress_below are missing (D§12.6)"
+        default=False,
+        description="figures that rest on fewer people than suppress_below are missing (D§12.6)",
     )
     suppress_below: int = Field(
         default=10,

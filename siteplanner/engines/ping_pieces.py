@@ -181,7 +181,7 @@ def gather(count: PingCount, pieces: Iterable[Piece]) -> tuple[Partial, Partial 
         When a limit was passed.
     """
     sums = count.binner.tally()
-    devices = make_tally(count.binner.n_keys, weighted=False)
+    devices = make_tally(count.binner.n_keys, weighted=False) if count.behind else None
     faults: dict[int, bytes] = {}
     for (kind, number), content in pieces:
         if kind == Kind.LIMIT:
@@ -190,11 +190,11 @@ def gather(count: PingCount, pieces: Iterable[Piece]) -> tuple[Partial, Partial 
             faults[number] = content
         elif kind == Kind.SUMS:
             sums.take(Partial.from_batch(_read(content), weighted=count.binner.weighted))
-        else:
+        elif devices is not None:
             devices.take(Partial.from_batch(_read(content), weighted=False))
     if faults:
         raise InputError(Fault(**fault) for fault in json.loads(faults[min(faults)]))
-    return sums.partial(), devices.partial() if count.behind else None
+    return sums.partial(), None if devices is None else devices.partial()
 
 
 def _count(count: PingCount, batches: Batches) -> Iterator[Piece]:

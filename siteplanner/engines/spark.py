@@ -1,6 +1,6 @@
 """The engine that counts on Apache Spark: a cluster, or all cores of this machine.
 
-Only this module and `spark_session` know pyspark. No object of the cluster leaves them.
+Only this module, `spark_remote` and `spark_session` know pyspark. No object of the cluster leaves them.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator

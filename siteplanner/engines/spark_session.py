@@ -164,9 +164,8 @@ def _start(settings: EngineSettings, log: IO[bytes], undo: ExitStack) -> SparkSe
     local = conf.get("spark.master", "").startswith("local")
     undo.callback(_stop_context)
     context = SparkContext(conf=_with(conf, _at_home(conf) if local else {}), gateway=gateway)
-    if local:
-        # The workers of this machine run what runs here, whatever `python3` may be.
-        context.pythonExec = sys.executable
+    # The workers of this machine run what runs here, whatever `python3` may be; others what they are told.
+    context.pythonExec = sys.executable if local else conf.get("spark.pyspark.python", context.pythonExec)
     spark = SparkSession(context)
     undo.callback(_stop_session, spark)
     return _fixed(spark)

@@ -70,9 +70,14 @@ class PingFiles:
 
 
 def parquet_files(folder: Path) -> list[tuple[str, Path]]:
-    """Return the Parquet files of a folder and all folders in it, by name."""
-    paths = sorted(path for path in folder.rglob("*.parquet") if path.is_file())
-    return [(path.relative_to(folder).as_posix(), path) for path in paths]
+    """Return the Parquet files of a folder and all folders in it, by name.
+
+    Names that begin with ``_`` or ``.`` stand for what is not finished or not data, as clusters have it.
+    """
+    found = sorted((path.relative_to(folder), path) for path in folder.rglob("*.parquet") if path.is_file())
+    return [
+        (name.as_posix(), path) for name, path in found if not any(part[0] in "_." for part in name.parts)
+    ]
 
 
 def open_pings(source: FootfallSource) -> PingFiles:

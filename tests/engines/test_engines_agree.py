@@ -186,6 +186,15 @@ def test_devices_are_told_apart_exactly(tmp_path, spark, grid, monkeypatch, as_n
     assert answer.cells.isna().to_numpy().any() == (k is not None)
 
 
+def test_what_a_writer_left_unfinished_is_no_data(tmp_path, spark, grid):
+    folder = write_pings(tmp_path / "p", ping_columns())
+    expected = EmbeddedEngine().sum_points(sources(folder, time_unit="s")[0], grid)
+    (folder / "_temporary" / "0").mkdir(parents=True)
+    shutil.copyfile(folder / "b.parquet", folder / "_temporary" / "0" / "b.parquet")
+    shutil.copyfile(folder / "b.parquet", folder / ".b.parquet")
+    same(replace(agree(spark, folder, grid, time_unit="s"), unhashed={}), expected)
+
+
 def test_files_behind_a_uri_are_listed_not_hashed(tmp_path, spark, grid):
     folder = write_pings(tmp_path / "p", ping_columns())
     answer = spark.sum_points(sources(folder, time_unit="s")[1], grid)

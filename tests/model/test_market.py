@@ -241,7 +241,7 @@ DECAYS = [
 ]
 
 
-@pytest.mark.parametrize(("told", "formula"), DECAYS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("told", "formula"), DECAYS, ids=[told["decay_form"] for told, _ in DECAYS])
 def test_every_decay_is_that_of_its_formula(told, formula):
     minutes = np.array([0.1, 1.5, 3.0, 10.0, 10.1, 20.0, 29.0, 30.5, 47.0])
     expected = [formula(t) for t in minutes]
