@@ -30,7 +30,7 @@ class Stage(NamedTuple):
     tolerance: float | None
 
 
-STAGES = (Stage(15_000, None), Stage(10_000, 2e-3), Stage(30_000, 5e-4))
+STAGES = (Stage(15_000, None), Stage(10_000, 2e-3), Stage(20_000, 3e-4))
 """Coarse first: a round costs in proportion to the rows, and the first rounds are far from the optimum."""
 
 WORTH_KEEPING = 0.1

@@ -10,6 +10,7 @@ import numpy as np
 
 from siteplanner.location.clash import explain
 from siteplanner.location.errors import NoPlanInTime
+from siteplanner.location.kicks import kick_and_search
 from siteplanner.location.master import Master
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.program import NO_LIMIT, solve_linear
@@ -100,6 +101,8 @@ def maximise(
     sites: SiteOptions,
     effort: Effort,
     report: Callable[[float], float] = lambda value: value,
+    *,
+    kicks: bool = False,
 ) -> Outcome:
     """Find an open set of proved worth.
 
@@ -111,12 +114,16 @@ def maximise(
         The constraint set built from ``sites``.
     report
         Turns a value of the terms into the caller's objective (p-median counts costs).
+    kicks
+        Look for better sets by kicks before the costlier bounds.
     """
     with threads_for(sum(term.pairs.col_rows.size for term in terms)):
-        return _maximise(terms, rules, sites, effort, Race(effort, report))
+        return _maximise(terms, rules, sites, effort, Race(effort, report), kicks=kicks)
 
 
-def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race) -> Outcome:
+def _maximise(
+    terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effort, race: Race, *, kicks: bool
+) -> Outcome:
     search = SwapSearch(terms, rules)
     start = find_start(terms, rules, sites, effort, search)
     for begin in (start, *usable_sets(effort, rules, start)):
@@ -125,7 +132,7 @@ def _maximise(terms: list[Term], rules: Rules, sites: SiteOptions, effort: Effor
         race.offer(found.chosen, found.value)
     race.tighten(sum_values(terms, rules.upper > 0))
     if not race.is_over():
-        close_by_program(terms, rules, race, effort, start)
+        close_by_program(terms, rules, race, effort, start, kicks=kicks)
     effort.warm.add_set(race.chosen)
     return Outcome(race.chosen, race.value, race.bound, race.iterations)
 
@@ -173,23 +180,54 @@ def usable_sets(effort: Effort, rules: Rules, start: Mask) -> list[Mask]:
     return [chosen for chosen in known if rules.allows(chosen.astype(np.float64))][:WARM_STARTS]
 
 
-def close_by_program(terms: list[Term], rules: Rules, race: Race, effort: Effort, start: Mask) -> None:
+def close_by_program(
+    terms: list[Term], rules: Rules, race: Race, effort: Effort, start: Mask, *, kicks: bool = False
+) -> None:
     """Close the gap by cuts: the relaxation first, then the program with 0/1 sites."""
     search = SwapSearch(terms, rules)
     master = Master(terms, rules, race.value, effort.seed)
     for point in (start, race.chosen, *effort.warm.points):
         master.cut(point.astype(np.float64), 0.0)
-    relaxed = _close_by_relaxation(master, race, effort)
-    if not race.is_over() and relaxed is not None:
-        _round_off(relaxed, rules, race, search, effort)
+    _close_by_stages(master, race, search, (terms, rules, effort), kicks=kicks)
     _close_by_branching(master, race, search, terms)
+
+
+def _close_by_stages(
+    master: Master,
+    race: Race,
+    search: SwapSearch,
+    problem: tuple[list[Term], Rules, Effort],
+    *,
+    kicks: bool,
+) -> None:
+    """Close the relaxation, look for a better set near its point, deepen the cuts, and again."""
+    terms, rules, effort = problem
+    first = True
+    while True:
+        relaxed = _close_by_relaxation(master, race, effort)
+        if race.is_over() or relaxed is None:
+            return
+        if first:
+            _round_off(relaxed, rules, race, search, effort)
+            if kicks and not race.is_over():
+                found = kick_and_search(terms, rules, race.chosen, relaxed, effort.seed, race.deadline)
+                _search_from(found, race, search)
+        first = False
+        if race.is_over() or not master.deepen():
+            return
+
+
+def _search_from(chosen: Mask, race: Race, search: SwapSearch) -> None:
+    found = search.improve(chosen, race.deadline)
+    race.iterations += found.steps
+    race.offer(found.chosen, found.value)
 
 
 def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
     centre: Floats | None = None
-    while not race.is_over() and (slow < STALL_ROUNDS or master.deepen()):
+    while not race.is_over() and slow < STALL_ROUNDS:
         relaxed = master.relax(race.seconds_left())
         if relaxed is None:
             break
@@ -197,12 +235,11 @@ def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats |
         race.iterations += 1
         before = race.bound - race.value
         race.tighten(relaxed.bound)
-        slow = 0 if slow >= STALL_ROUNDS else slow
         slow = slow + 1 if before - (race.bound - race.value) < STALL_SHARE * before else 0
         master.fix_sites(relaxed, race.value)
         centre = relaxed.point if centre is None else STABLE * relaxed.point + (1 - STABLE) * centre
         added = master.cut(centre, _slack(race, master))
-        if not added and not master.cut(relaxed.point, _slack(race, master)) and not master.deepen():
+        if not added and not master.cut(relaxed.point, _slack(race, master)):
             break
         effort.warm.add_point(relaxed.point)
     return point
@@ -212,9 +249,7 @@ def _round_off(point: Floats, rules: Rules, race: Race, search: SwapSearch, effo
     """Search from the feasible set nearest to a fractional point: another basin than that of the start."""
     answer = solve_linear(rules, point, race.seconds_left(), effort.seed, nodes=FIRST_NODES)
     if answer.point is not None:
-        found = search.improve(answer.point > 0.5, race.deadline)  # noqa: PLR2004 - rounds a 0/1 value
-        race.iterations += found.steps
-        race.offer(found.chosen, found.value)
+        _search_from(answer.point > 0.5, race, search)  # noqa: PLR2004 - rounds a 0/1 value
 
 
 def _slack(race: Race, master: Master) -> float:

@@ -95,7 +95,8 @@ def max_capture(
     terms: list[Term] = [CaptureTerm(gather_rows(folded, sites, effort), folded.settled)]
     if bonus is not None:
         terms.append(_cover_term(*bonus, sites, effort))
-    return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
+    outcome = maximise(terms, build_rules(sites), sites, effort, kicks=True)
+    return report_solution(terms, outcome, sites, effort)
 
 
 def _cover_sets(

@@ -21,6 +21,10 @@ SHORTLIST = 24
 """Swaps per step that are valued exactly; the rest is ranked by a lower bound of their change."""
 
 
+LEAST_LIKELY = 0.002
+"""Weight of a site of likelihood 0 when sites are drawn."""
+
+
 class PackedRules(NamedTuple):
     """The rules by site, as plain arrays for the compiled loops."""
 
@@ -89,6 +93,20 @@ class SwapSearch:
             walk.toggle(int(np.argmax(np.where(fits, walk.marginal(), -1.0))))
         return walk.chosen
 
+    def shake(self, chosen: Mask, likely: Floats, rng: np.random.Generator, swaps: int) -> Mask:
+        """Make feasible swaps at random: close sites of low, open sites of high likelihood."""
+        shaken = chosen.copy()
+        for _ in range(swaps):
+            activity = self._rules.matrix @ shaken.astype(np.float64)
+            closing = np.flatnonzero(shaken & self._sparse.may_close)
+            if not closing.size:
+                break
+            closed = _draw(closing, 1.0 - likely[closing], rng)
+            opening = np.flatnonzero(_partners(self._sparse, shaken, activity, closed))
+            if opening.size:
+                shaken[closed], shaken[_draw(opening, likely[opening], rng)] = False, True
+        return shaken
+
     def _best_swap(self, walk: "_Walk") -> tuple[int, int] | None:
         """Rank swaps by gain less loss (a lower bound of their change), value the best few exactly."""
         marginal = walk.marginal()
@@ -156,6 +174,11 @@ class _Walk:
         sign = -1.0 if self.chosen[site] else 1.0
         self.activity[columns.indices[inside]] += sign * columns.data[inside]
         self.chosen[site] = not self.chosen[site]
+
+
+def _draw(sites: Ints, likely: Floats, rng: np.random.Generator) -> int:
+    share = np.maximum(likely, 0.0) + LEAST_LIKELY
+    return int(rng.choice(sites, p=share / share.sum()))
 
 
 def _toggle_visits(term: Term) -> Floats:

@@ -58,6 +58,9 @@ class Term(Protocol):
     def deepen(self) -> bool:
         """Go on to a costlier and deeper kind of cuts; False when there is none."""
 
+    def lighten(self) -> "Term":
+        """Return a smaller term of nearly the same values, or this one."""
+
 
 class CaptureTerm:
     """Huff / MNL share: ``weight * U / (outside + U)`` with U the open utility of the row."""
@@ -87,6 +90,10 @@ class CaptureTerm:
     def deepen(self) -> bool:
         """Go on to the envelopes of the rows, then to tighter ones."""
         return self._ready_bound().deepen()
+
+    def lighten(self) -> "Term":
+        """Return the term of the averaged rows."""
+        return CaptureTerm(self._ready_bound().pairs, self.settled)
 
     def _ready_bound(self) -> CaptureBound:
         if self._bound is None:
@@ -123,6 +130,10 @@ class CoverTerm:
     def deepen(self) -> bool:
         """Closed-form Benders cuts are the deepest there are."""
         return False
+
+    def lighten(self) -> "Term":
+        """Return this term."""
+        return self
 
 
 class _CaptureTracker:
