@@ -194,7 +194,10 @@ class GridSettings(Section):
 
     cell_m: float = Field(default=500.0, ge=50.0, le=20_000.0, description="cell side, m (D§6.3: 500 m)")
     h3_resolution: int | None = Field(
-        default=None, ge=4, le=10, description="people and footfall are also summed to H3 cells of this resolution"
+        default=None,
+        ge=4,
+        le=10,
+        description="people and footfall are also summed to H3 cells of this resolution",
     )
     pixel_method: PixelMethod = Field(
         default="auto",
