@@ -49,6 +49,6 @@ def test_the_account_holds_every_layer_and_its_pixels_without_data(
 
 def test_a_raster_of_traffic_without_traffic_is_refused(tmp_path, engine, grid, random_people, write_raster):
     raster = write_raster(tmp_path / "f.tif", random_people * 0.0, PLACE)
-    footfall = FootfallSource(raster.paths[0], "raster", "wgs84", {}, raster)
+    footfall = FootfallSource(raster.paths[0], "raster", "wgs84", {}, raster=raster)
     with pytest.raises(InputError, match=r"f\.tif: found no people at all"):
         sum_footfall(engine, SimpleNamespace(footfall=footfall), grid)
