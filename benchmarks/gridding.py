@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from gridding_inputs import make_pings, make_raster
+from gridding_inputs import Shape, make_pings, make_raster
 from measuring import Case, Task, make_row, print_rows, run_case
 
 ERROR_MAX = 1e-9
 # Of the time that one thread takes to read the blocks.
 ONE_THREAD_GOAL, TWO_THREADS_GOAL = 1.3, 0.9
+RASTER_PEAK_MB, NATION_PEAK_MB = 400.0, 500.0
 # Sums of counties are compared with exactextract's.
 COUNTY_ERROR_MAX = 1e-6
 
@@ -32,10 +33,10 @@ COUNTY_ERROR_MAX = 1e-6
 class Sizes:
     """How much work there is."""
 
-    raster: tuple[int, int]
-    nation: tuple[int, int]
-    small: int
-    counties_raster: int
+    raster: Shape
+    nation: Shape
+    small: Shape
+    counties_raster: Shape
     rasterstats: tuple[int, ...]
     pings: tuple[int, ...]
     few_pings: int
@@ -47,14 +48,14 @@ class Sizes:
 
 
 FULL = Sizes(
-    raster=(20_000, 20_000), nation=(25_000, 40_000), small=4_000,
-    counties_raster=10_000, rasterstats=(117, 2_800),
+    raster=Shape(20_000, 20_000, 1), nation=Shape(25_000, 40_000), small=Shape(4_000, 4_000),
+    counties_raster=Shape(10_000, 10_000), rasterstats=(117, 2_800),
     pings=(50_000_000, 100_000_000), few_pings=5_000_000, spark_pings=50_000_000,
     lattice=3_163, esda=300, pairs=1_000, rounds=5,
 )  # fmt: skip
 QUICK = Sizes(
-    raster=(4_000, 4_000), nation=(2_500, 4_000), small=1_000,
-    counties_raster=2_000, rasterstats=(117,),
+    raster=Shape(4_000, 4_000, 1), nation=Shape(2_500, 4_000), small=Shape(1_000, 1_000),
+    counties_raster=Shape(2_000, 2_000), rasterstats=(117,),
     pings=(2_000_000,), few_pings=500_000, spark_pings=0,
     lattice=1_000, esda=100, pairs=200, rounds=3,
 )  # fmt: skip
@@ -85,50 +86,51 @@ def raster_rows(bench: Bench) -> Iterator[dict]:
         kinds = [(1_000.0, 1, 1), (1_000.0, 2, 1)]
         if layout == "tiled":
             kinds += [(500.0, 1, 1), (500.0, 2, 1), (1_000.0, 2, 117)]
-        yield from _cell_rows(bench, bench.sizes.raster, layout, kinds, 400.0)
+        yield from _cell_rows(bench, bench.sizes.raster, layout, kinds, RASTER_PEAK_MB)
 
 
 def nation_rows(bench: Bench) -> Iterator[dict]:
     """Sum a thousand million pixels to 1 km."""
-    yield from _cell_rows(bench, bench.sizes.nation, "tiled", [(1_000.0, 1, 1), (1_000.0, 2, 1)], 500.0)
+    kinds = [(1_000.0, 1, 1), (1_000.0, 2, 1)]
+    yield from _cell_rows(bench, bench.sizes.nation, "tiled", kinds, NATION_PEAK_MB)
 
 
 def _cell_rows(
     bench: Bench,
-    shape: tuple[int, int],
+    shape: Shape,
     layout: str,
     kinds: list[tuple[float, int, int]],
     peak_goal_mb: float,
 ) -> Iterator[dict]:
     """Sum one raster to cells of several sizes, by threads, with several counties."""
-    path, total = make_raster(bench.folder, *shape, layout)
+    about_id = "nation" if shape == bench.sizes.nation else "raster"
+    path, total = make_raster(bench.folder, shape, layout)
     tasks = {"floor": Task("gridding_rasters.read_blocks", {"path": str(path)})}
     names = [f"{cell_m:.0f}m/{threads}t/{counties}c" for cell_m, threads, counties in kinds]
     tasks |= {name: _to_cells(path, *kind) for name, kind in zip(names, kinds, strict=True)}
     case = bench.run(tasks)
-    size = f"{shape[0]:,} x {shape[1]:,}"
     for name, (cell_m, threads, counties) in zip(names, kinds, strict=True):
-        what = f"{size} float32 deflate, {layout}, to {cell_m:.0f} m by exact area, {threads} threads, "
+        what = f"{shape} float32 deflate, {layout}, to {cell_m:.0f} m by exact area, {threads} threads, "
         what += f"{counties} counties; floor: rasterio reads every block, 1 thread; error: of the total"
         goals = {"goal": ONE_THREAD_GOAL if threads == 1 else TWO_THREADS_GOAL, "peak_goal_mb": peak_goal_mb}
-        about = {"id": f"raster/{size}/{layout}/{name}", "what": what, "truth": total, **goals}
+        about = {"id": f"{about_id}/{layout}/{name}", "what": what, "truth": total, **goals}
         yield bench.row(about, case, name)
 
 
 def rival_raster_rows(bench: Bench) -> Iterator[dict]:
     """Measure rivals on a raster of a size that they finish."""
-    side = bench.sizes.small
-    path, total = make_raster(bench.folder, side, side, "tiled")
+    shape = bench.sizes.small
+    path, total = make_raster(bench.folder, shape, "tiled")
     about = {"path": str(path), "cell_m": 1000.0}
     rivals = {
-        "rasterio warp sum": Task("gridding_rasters.warp_sum", about),
+        "rasterio warp sum": Task("gridding_rasters.warp_sum", about, alone=True),
         "xarray coarsen": Task("gridding_rasters.xarray_coarsen", about),
         "exactextract": Task("gridding_rasters.exactextract_cells", about, rounds=1),
     }
     floor = Task("gridding_rasters.read_blocks", {"path": str(path)})
     case = bench.run({"floor": floor, "ours": _to_cells(path, 1000.0, 1, 1), **rivals})
     for rival, task in rivals.items():
-        what = f"{side:,} x {side:,} float32 deflate, tiled, to 1 km, 1 thread; rival {task.rounds} round(s)"
+        what = f"{shape} float32 deflate, tiled, to 1 km, 1 thread; rival {task.rounds} round(s)"
         word = rival.replace(" ", "-")
         about = {"id": f"raster/rival/{word}", "what": what, "truth": total}
         yield bench.row(about, case, "ours", rival)
@@ -137,8 +139,8 @@ def rival_raster_rows(bench: Bench) -> Iterator[dict]:
 def county_rows(bench: Bench) -> Iterator[dict]:
     """Totals of counties by exact overlap, beside exactextract; and on a small raster beside rasterstats."""
     for counties in (117, 2_800):
-        side = bench.sizes.counties_raster
-        path, total = make_raster(bench.folder, side, side, "tiled")
+        shape = bench.sizes.counties_raster
+        path, total = make_raster(bench.folder, shape, "tiled")
         about = {"path": str(path), "counties": counties}
         outs = {name: str(bench.folder / f"{name}.npy") for name in ("ours", "exactextract")}
         tasks = {
@@ -148,21 +150,21 @@ def county_rows(bench: Bench) -> Iterator[dict]:
                 "gridding_rasters.exactextract_counties", {**about, "out": outs["exactextract"]}
             ),
         }
-        what = f"{side:,} x {side:,} to {counties:,} counties by exact overlap, 1 thread"
+        what = f"{shape} to {counties:,} counties by exact overlap, 1 thread"
         row = {"id": f"counties/{counties}", "what": what, "truth": total}
         yield _against_rival(bench.row(row, bench.run(tasks), "ours", "exactextract"), outs)
     for counties in bench.sizes.rasterstats:
-        side = bench.sizes.small
-        path, total = make_raster(bench.folder, side, side, "tiled")
+        shape = bench.sizes.small
+        path, total = make_raster(bench.folder, shape, "tiled")
         about = {"path": str(path), "counties": counties}
         outs = {"ours": str(bench.folder / "ours.npy")}
         tasks = {
             "floor": Task("gridding_rasters.read_blocks", {"path": str(path)}),
             "ours": Task("gridding_rasters.sum_to_counties", {**about, "threads": 1, "out": outs["ours"]}),
-            "rasterstats": Task("gridding_rasters.rasterstats_counties", about),
+            "rasterstats": Task("gridding_rasters.rasterstats_counties", about, alone=True),
         }
         tasks = {name: replace(task, rounds=1) for name, task in tasks.items()}
-        what = f"{side:,} x {side:,} to {counties:,} counties, 1 round; the rival takes whole pixels"
+        what = f"{shape} to {counties:,} counties, 1 round; the rival takes whole pixels"
         row = {"id": f"counties/rival/rasterstats-{counties}", "what": what, "truth": total}
         yield bench.row(row, bench.run(tasks), "ours", "rasterstats")
 

@@ -3,18 +3,19 @@
 import json
 import math
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import rasterio
-import shapely
+
+# What the floors do without is imported where it is used: their memory is to be their own.
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 SEED = 20260301
-# Three seconds of arc, about 90 m: the pixel of the national rasters.
-PIXEL_DEG = 1.0 / 1_200.0
+ARC_SECOND_DEG = 1.0 / 3_600.0
 WEST, MIDDLE_LAT = 102.0, 35.0
 TILE = 512
 PING_FILE_ROWS = 5_000_000
@@ -24,22 +25,35 @@ PING_BOX = (110.0, 34.5, 114.6, 40.8)
 PING_REGION = (110.05, 34.55, 114.55, 40.75)
 
 
-def raster_bounds(rows: int, cols: int) -> tuple[float, float, float, float]:
-    """Return west, south, east, north of a synthetic raster, degrees."""
-    half = rows * PIXEL_DEG / 2.0
-    return WEST, MIDDLE_LAT - half, WEST + cols * PIXEL_DEG, MIDDLE_LAT + half
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A raster to be made: its pixels' side is 3 seconds of arc (90 m, the national rasters) or 1 (30 m)."""
+
+    rows: int
+    cols: int
+    pixel_arcsec: int = 3
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return west, south, east, north, degrees."""
+        pixel_deg = self.pixel_arcsec * ARC_SECOND_DEG
+        half = self.rows * pixel_deg / 2.0
+        return WEST, MIDDLE_LAT - half, WEST + self.cols * pixel_deg, MIDDLE_LAT + half
+
+    def __str__(self) -> str:
+        return f'{self.rows:,} x {self.cols:,} of {self.pixel_arcsec}"'
 
 
-def make_raster(folder: Path, rows: int, cols: int, layout: str) -> tuple[Path, float]:
+def make_raster(folder: Path, shape: Shape, layout: str) -> tuple[Path, float]:
     """Write a raster of people (float32, deflate) band by band, or find it; return it and its exact total."""
-    path = folder / f"people_{rows}x{cols}_{layout}.tif"
+    rows, cols, pixel_deg = shape.rows, shape.cols, shape.pixel_arcsec * ARC_SECOND_DEG
+    path = folder / f"people_{rows}x{cols}x{shape.pixel_arcsec}_{layout}.tif"
     note = path.with_suffix(".json")
     if note.is_file():
         return path, json.loads(note.read_text())["total"]
-    west, _, _, north = raster_bounds(rows, cols)
+    west, _, _, north = shape.bounds()
     profile = {
         "driver": "GTiff", "width": cols, "height": rows, "count": 1, "dtype": "float32", "crs": "EPSG:4326",
-        "transform": rasterio.Affine(PIXEL_DEG, 0.0, west, 0.0, -PIXEL_DEG, north), "compress": "deflate",
+        "transform": rasterio.Affine(pixel_deg, 0.0, west, 0.0, -pixel_deg, north), "compress": "deflate",
         "num_threads": "all_cpus", "bigtiff": "if_safer", "nodata": -99_999.0,
     }  # fmt: skip
     if layout == "tiled":
@@ -89,6 +103,9 @@ def make_pings(folder: Path, n_rows: int) -> Path:
 
 
 def _write_pings(path: Path, number: int, size: int) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rng = np.random.default_rng([SEED, number])
     towns = np.random.default_rng(SEED).uniform(PING_BOX[:2], PING_BOX[2:], (300, 2))
     place = rng.uniform(PING_BOX[:2], PING_BOX[2:], (size, 2))
@@ -105,18 +122,23 @@ def _write_pings(path: Path, number: int, size: int) -> None:
     half.rename(path)
 
 
-def make_region(bounds: tuple[float, float, float, float]) -> gpd.GeoDataFrame:
+def make_region(bounds: tuple[float, float, float, float]) -> "gpd.GeoDataFrame":
     """Return one county that fills a box."""
     return make_counties(bounds, 1)
 
 
-def make_counties(bounds: tuple[float, float, float, float], n: int) -> gpd.GeoDataFrame:
+def make_counties(bounds: tuple[float, float, float, float], n: int) -> "gpd.GeoDataFrame":
     """Part a box into n counties with winding borders: Voronoi cells under a smooth warp of the plane."""
+    import geopandas as gpd
+    import pandas as pd
+    import shapely
+
     west, south, east, north = bounds
     box = shapely.box(*bounds)
-    index = [f"{number:06d}" for number in range(n)]
+    ids = [f"{number:06d}" for number in range(n)]
+    index = pd.Index(ids, name="county_id")
     if n == 1:
-        return gpd.GeoDataFrame({"name": index}, geometry=[box], crs=4326, index=_county_index(index))
+        return gpd.GeoDataFrame({"name": ids}, geometry=[box], crs=4326, index=index)
     rng = np.random.default_rng([SEED, n])
     seeds = shapely.multipoints(rng.uniform([west, south], [east, north], (n, 2)))
     cells = shapely.get_parts(shapely.voronoi_polygons(seeds, extend_to=box))
@@ -135,8 +157,4 @@ def make_counties(bounds: tuple[float, float, float, float], n: int) -> gpd.GeoD
         return points + moved * np.clip(rim, 0.0, 1.0)[:, None]
 
     counties = shapely.transform(cells, warp)
-    return gpd.GeoDataFrame({"name": index}, geometry=counties, crs=4326, index=_county_index(index))
-
-
-def _county_index(ids: list[str]) -> gpd.pd.Index:
-    return gpd.pd.Index(ids, name="county_id")
+    return gpd.GeoDataFrame({"name": ids}, geometry=counties, crs=4326, index=index)

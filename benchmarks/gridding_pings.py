@@ -1,7 +1,9 @@
 """Pings to cells and hour bands: ours, the floors and the rivals, each as a task for `measuring`."""
 
+import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +11,8 @@ import pyarrow.parquet as pq
 from gridding_inputs import PING_REGION, make_pings, make_region
 from measuring import Job, descendants
 
-from siteplanner.model.grid import Grid, make_grid, to_plane
-from siteplanner.scenario import EngineSettings, GridSettings
+if TYPE_CHECKING:
+    from siteplanner.model.grid import Grid
 
 # First hours of the bands of a day: night, morning, day, evening.
 BAND_STARTS_H = (0, 6, 9, 17)
@@ -47,7 +49,8 @@ def spark_sums(path: str) -> Job:
 
     def work(folder: str) -> float:
         rows = spark.read.parquet(folder)
-        summed = rows.selectExpr("count(*)", "sum(lon)", "sum(lat)", "sum(CAST(time AS DOUBLE))")
+        # Times cannot be summed there.
+        summed = rows.selectExpr("count(*)", "sum(lon)", "sum(lat)", "max(time)")
         return float(summed.collect()[0][0])
 
     work(_warm_up(path))
@@ -58,6 +61,7 @@ def count_pings(path: str, cell_m: float, engine: str) -> Job:
     """Our engine; the value is the number of pings in cells and outside."""
     from siteplanner.engines import get_engine
     from siteplanner.layers.records import FootfallSource
+    from siteplanner.scenario import EngineSettings
 
     grid = _grid(cell_m)
     if engine == "spark":
@@ -115,6 +119,8 @@ def geopandas_join(path: str, cell_m: float, rows: int) -> Job:
     import geopandas as gpd
     import shapely
 
+    from siteplanner.model.grid import to_plane
+
     lattice = _grid(cell_m).lattice
     west, south = np.meshgrid(np.arange(lattice.n_cols), np.arange(lattice.n_rows))
     side = lattice.cell_m
@@ -130,7 +136,10 @@ def geopandas_join(path: str, cell_m: float, rows: int) -> Job:
     return Job(work)
 
 
-def _grid(cell_m: float) -> Grid:
+def _grid(cell_m: float) -> "Grid":
+    from siteplanner.model.grid import make_grid
+    from siteplanner.scenario import GridSettings
+
     return make_grid(make_region(PING_REGION), GridSettings(cell_m=cell_m))
 
 
@@ -141,6 +150,7 @@ def _warm_up(path: str) -> str:
 def _spark_session() -> Any:  # noqa: ANN401 - pyspark may be absent
     from pyspark.sql import SparkSession
 
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     session = SparkSession.builder.master(f"local[{SPARK_CORES}]").config("spark.ui.enabled", "false")
     return session.config("spark.ui.showConsoleProgress", "false").getOrCreate()
 

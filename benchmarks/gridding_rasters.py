@@ -1,18 +1,22 @@
 """Rasters to cells and to counties: ours, the floor and the rivals, each as a task for `measuring`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import rasterio
-from gridding_inputs import PIXEL_DEG, make_counties, make_raster, make_region, raster_bounds
+from gridding_inputs import Shape, make_counties, make_raster, make_region
 from measuring import Job
 
-from siteplanner.layers.records import RasterSource
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+    from siteplanner.layers.records import RasterSource
 
 CACHE_BYTES = 64 << 20
-# Pixels of a side of the raster that compiles or loads the kernels before the clock starts.
-WARM_UP = 512
+# The raster that compiles or loads the kernels before the clock starts.
+WARM_UP = Shape(512, 512)
+M_PER_DEG = 111_195.0
 
 
 def read_blocks(path: str) -> Job:
@@ -47,7 +51,7 @@ def sum_to_cells(path: str, cell_m: float, threads: int, counties: int) -> Job:
 
         return Job(work)
 
-    sum_one(make_raster(Path(path).parent, WARM_UP, WARM_UP, "tiled")[0], counties).work()
+    sum_one(make_raster(Path(path).parent, WARM_UP, "tiled")[0], counties).work()
     return sum_one(Path(path), counties)
 
 
@@ -55,8 +59,8 @@ def sum_to_counties(path: str, counties: int, threads: int, out: str) -> Job:
     """Our totals of counties by exact overlap, saved for comparison; the value is their sum."""
     from siteplanner.engines.polygons import sum_polygons
 
-    small = make_raster(Path(path).parent, WARM_UP, WARM_UP, "tiled")[0]
-    sum_polygons(_source(small), make_counties(raster_bounds(WARM_UP, WARM_UP), 3), threads=threads)
+    small = make_raster(Path(path).parent, WARM_UP, "tiled")[0]
+    sum_polygons(_source(small), make_counties(WARM_UP.bounds(), 3), threads=threads)
     polygons = _counties_of(path, counties)
 
     def work() -> float:
@@ -95,6 +99,7 @@ def rasterstats_counties(path: str, counties: int) -> Job:
 
 def exactextract_cells(path: str, cell_m: float) -> Job:
     """Give exactextract the cells of our lattice as polygons."""
+    import geopandas as gpd
     import shapely
     from exactextract import exact_extract
 
@@ -143,19 +148,20 @@ def xarray_coarsen(path: str, cell_m: float) -> Job:
     """Add up blocks of whole pixels about as wide as a cell with xarray: neither equal-area nor in cells."""
     import rioxarray
 
-    pixels = max(1, round(cell_m / (PIXEL_DEG * 111_195.0)))
-
     def work() -> float:
         people = rioxarray.open_rasterio(path, masked=True).astype("float64")
+        pixels = max(1, round(cell_m / (people.rio.resolution()[0] * M_PER_DEG)))
         return float(people.coarsen(x=pixels, y=pixels, boundary="pad").sum().sum())
 
     return Job(work)
 
 
-def _source(path: Path) -> RasterSource:
+def _source(path: Path) -> "RasterSource":
+    from siteplanner.layers.records import RasterSource
+
     return RasterSource((str(path),), (path.name,), 0)
 
 
-def _counties_of(path: str, n: int) -> gpd.GeoDataFrame:
+def _counties_of(path: str, n: int) -> "GeoDataFrame":
     with rasterio.open(path) as raster:
         return make_counties(raster.bounds, n)

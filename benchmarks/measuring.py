@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 MEGABYTE_KB = 1024
+WHY_CHARS = 120
+# Seconds that a fresh process may take beside work in this one.
+ALONE_S = 60.0
 # Numbers from here on are shown without decimals.
 WHOLE_FROM = 100
 
@@ -63,13 +66,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measured run; ``why`` is filled when there is none."""
+    """One measured run; ``why`` is filled when there is none.
+
+    Parameters
+    ----------
+    before_mb
+        Memory of this process when everything was ready and the work began.
+    """
 
     seconds: float = float("nan")
     cpu_seconds: float = float("nan")
     peak_mb: float = float("nan")
     value: float = float("nan")
     why: str = ""
+    before_mb: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +92,15 @@ class Task:
         Fresh processes at most; a rival that takes minutes has one.
     inner
         Repeats inside a process, of which the median counts: for work of milliseconds.
+    alone
+        Always in a fresh process: our own settings of GDAL leave it without the drivers that some rivals use.
     """
 
     name: str
     arguments: dict[str, object]
     rounds: int = 5
     inner: int = 1
+    alone: bool = False
 
 
 @dataclass(slots=True)
@@ -114,7 +127,8 @@ def measure(task: Task, timeout: float) -> Run:
     except subprocess.TimeoutExpired:
         return Run(why=f"not done within {timeout:.0f} s")
     if done.returncode != 0:
-        return Run(why=(done.stderr.strip().splitlines() or ["no message"])[-1][:200])
+        said = re.findall(r"^(\w[\w.]*(?:Error|Exception|Exit)\b.*)$", done.stderr, re.MULTILINE)
+        return Run(why=(said or ["no message"])[-1][:WHY_CHARS])
     return Run(**json.loads(done.stdout.strip().splitlines()[-1]))
 
 
@@ -130,7 +144,8 @@ def run_case(case: Case, rounds: int, timeout: float | None) -> Case:
         for name, task in case.tasks.items():
             so_far = case.runs.setdefault(name, [])
             if number < task.rounds and not any(run.why for run in so_far):
-                so_far.append(_measure_here(case, name) if timeout is None else measure(task, timeout))
+                here = timeout is None and not task.alone
+                so_far.append(_measure_here(case, name) if here else measure(task, timeout or ALONE_S))
                 print(f"  {name}: {_shown(so_far[-1])}", file=sys.stderr, flush=True)
     return case
 
@@ -140,11 +155,11 @@ def _measure_here(case: Case, name: str) -> Run:
     try:
         if name not in case.jobs:
             case.jobs[name] = prepare(task.name, task.arguments)
-        return replace(time_job(case.jobs[name], task.inner), peak_mb=float("nan"))
+        return replace(time_job(case.jobs[name], task.inner), peak_mb=float("nan"), before_mb=float("nan"))
     except ModuleNotFoundError as error:
         return Run(why=f"absent: {error.name}")
     except Exception as error:  # noqa: BLE001 - a rival that fails is told, the others are still measured
-        return Run(why=f"{type(error).__name__}: {error}"[:200])
+        return Run(why=f"{type(error).__name__}: {error}"[:WHY_CHARS])
 
 
 def make_row(about: dict[str, object], case: Case, ours: str, rival: str = "") -> dict:
@@ -165,7 +180,7 @@ def make_row(about: dict[str, object], case: Case, ours: str, rival: str = "") -
         other = _median(case, rival)
         row |= {"rival": f"{rival} ({other.why})" if other.why else rival}
         row |= {"rival_seconds": other.seconds, "rival_peak_mb": other.peak_mb}
-    row |= {"peak_mb": mine.peak_mb, "floor_peak_mb": least.peak_mb}
+    row |= {"peak_mb": mine.peak_mb, "before_mb": mine.before_mb, "floor_peak_mb": least.peak_mb}
     truth = about.get("truth")
     if isinstance(truth, float):
         row["value"] = abs(mine.value - truth) / abs(truth) if truth else abs(mine.value)
@@ -181,13 +196,17 @@ def _is_nan(value: object) -> bool:
 
 def print_rows(rows: Iterable[dict]) -> None:
     """Print a table in Markdown; ratios to the floor by the clock and, in brackets, by processor time."""
-    print("| id | s | floor s | ratio (CPU) | goal | peak MB | error | rival | rival s |")
-    print("|---|--:|--:|--:|--:|--:|--:|---|--:|")
+    print("| id | s | floor s | ratio (CPU) | goal | before MB | peak MB | error | rival | rival s |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|---|--:|")
     for row in rows:
         ratio = f"{row['ratio']:.2f} ({row['cpu_ratio']:.2f})" if "ratio" in row else ""
         goal = f"{row['goal']}: {'met' if row['met'] else 'missed'}" if "goal" in row else ""
         numbers = [_number(row, "seconds"), _number(row, "floor_seconds"), ratio, goal]
-        numbers += [_number(row, "peak_mb"), f"{row['value']:.0e}" if "value" in row else ""]
+        numbers += [
+            _number(row, "before_mb"),
+            _number(row, "peak_mb"),
+            f"{row['value']:.0e}" if "value" in row else "",
+        ]
         print(
             "|", " | ".join([row["id"], *numbers, row.get("rival", ""), _number(row, "rival_seconds")]), "|"
         )
@@ -215,7 +234,8 @@ def _median(case: Case, name: str) -> Run:
         statistics.median(getattr(run, key) for run in runs) for key in ("seconds", "cpu_seconds")
     )
     # The value of the run that is furthest from the others would show, were they not all the same.
-    return Run(seconds, cpu, max(run.peak_mb for run in runs), max(run.value for run in runs))
+    value, peak = (max(getattr(run, key) for run in runs) for key in ("value", "peak_mb"))
+    return Run(seconds, cpu, peak, value, before_mb=max(run.before_mb for run in runs))
 
 
 def _number(row: dict, key: str) -> str:
@@ -239,7 +259,7 @@ def prepare(name: str, arguments: dict[str, object]) -> Job:
 
 def time_job(job: Job, inner: int) -> Run:
     """Do the work, again if asked, and check its answer."""
-    seconds, cpu = [], []
+    seconds, cpu, before_mb = [], [], _memory_mb()
     answer: Any = None
     for _ in range(inner):
         # The answer before is let go first, as its memory would count twice.
@@ -249,7 +269,17 @@ def time_job(job: Job, inner: int) -> Run:
         seconds.append(time.perf_counter() - start)
         cpu.append(time.process_time() + job.others()[0] - cpu_start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE_KB + job.others()[1]
-    return Run(statistics.median(seconds), statistics.median(cpu), peak, float(job.check(answer)))
+    value = float(job.check(answer))
+    return Run(statistics.median(seconds), statistics.median(cpu), peak, value, before_mb=before_mb)
+
+
+def _memory_mb() -> float:
+    """Return the memory that this process holds now (Linux; else NaN)."""
+    try:
+        resident = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return float("nan")
+    return resident * resource.getpagesize() / MEGABYTE_KB**2
 
 
 def _child(about: dict) -> Run:

@@ -12,11 +12,13 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import gridding
 import gridding_inputs
 import measuring
+from gridding_inputs import Shape
 from measuring import Case, Job, Run, Task
 
 TINY = replace(
     gridding.QUICK,
-    raster=(520, 600), nation=(300, 520), small=120, counties_raster=200, rasterstats=(3,),
+    raster=Shape(520, 600, 1), nation=Shape(300, 520), small=Shape(120, 120),
+    counties_raster=Shape(200, 200), rasterstats=(3,),
     pings=(20_000,), few_pings=5_000, lattice=150, esda=20, pairs=40, rounds=2,
 )  # fmt: skip
 
@@ -106,12 +108,12 @@ def test_synthetic_inputs_are_the_same_every_time(tmp_path):
     for name in ("one", "other"):
         folder = tmp_path / name
         folder.mkdir()
-        raster, total = gridding_inputs.make_raster(folder, 600, 530, "tiled")
+        raster, total = gridding_inputs.make_raster(folder, Shape(600, 530), "tiled")
         pings = gridding_inputs.make_pings(folder, 1_000)
         files = [raster, *sorted(pings.iterdir())]
         made.append((total, [file.read_bytes() for file in files]))
     assert made[0] == made[1]
-    assert gridding_inputs.make_raster(folder, 600, 530, "tiled") == (raster, total)
+    assert gridding_inputs.make_raster(folder, Shape(600, 530), "tiled") == (raster, total)
 
 
 def test_synthetic_counties_part_the_box():
