@@ -45,7 +45,7 @@ FIRST_ROUNDS, ROUNDS, LAST_ROUNDS = 100, 1000, 4000
 FIRST_FOCUS = 200
 """Iterations after which reduced costs are good enough to choose a core; chosen anew at every doubling."""
 
-CORE_SITES, LEAST_CORE = 8, 100
+CORE_SITES, LEAST_CORE = 12, 100
 """Sites in the core for each open one, and in all."""
 
 HEAT = 0.03
