@@ -114,8 +114,8 @@ def _reached_rows(matrix: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - dense or 
 def _check_unreached(
     kind: Kind,
     solution: Solution,
-    matrix: Any,
-    weight: ArrayLike | None,  # noqa: ANN401 - dense or sparse
+    matrix: Any,  # noqa: ANN401 - dense or sparse
+    weight: ArrayLike | None,
 ) -> Iterator[str]:
     if kind.startswith("max"):
         return
