@@ -42,14 +42,20 @@ class Tree:
     """The open nodes, best bound first."""
 
     def __init__(
-        self, chase: Chase, search: Interchange, near: Neighbours, limits: Limits, ascent: Ascent
+        self,
+        chase: Chase,
+        search: Interchange,
+        near: Neighbours,
+        limits: Limits,
+        ascent: Ascent,
+        bound: float,
     ) -> None:
         self._chase, self._search, self._limits = chase, search, limits
         self._near = near
         self._nodes: list[tuple[float, int, Node]] = []
         self._number = 0
         self._closed = np.inf
-        self._root = float(ascent.best[0])
+        self._root = bound
         self._push(Node(self._root, 0, limits.may_open, limits.may_close, ascent))
 
     def run(self) -> None:

@@ -15,9 +15,6 @@ from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.rules import ROUNDING
 
-SHAKES_PER_SITE = 2
-"""Most shakes of one call per site that may open."""
-
 KICKS = 4
 """Most sites forced open at once."""
 
@@ -459,20 +456,23 @@ def _kick(
 
 @njit(cache=True)
 def shake(
-    arena: Arena, walk: Walk, pool: NDArray[np.int32], work: int, least: float, state: NDArray[np.uint64]
+    arena: Arena,
+    walk: Walk,
+    pool: NDArray[np.int32],
+    effort: tuple[int, int],
+    least: float,
+    state: NDArray[np.uint64],
 ) -> int:  # pragma: no cover - compiled
     """Force some sites of one neighbourhood open, settle, and keep what is not worse; return improvements.
 
-    ``pool`` are the sites that may be opened, ``work`` the pairs to visit; a round that ends worse is undone
-    swap by swap.
+    ``pool`` are the sites that may be opened, ``effort`` the most rounds and the pairs to visit; a round that
+    ends worse is undone swap by swap.
     """
     log = np.empty((LOG, 2), dtype=np.int32)
     touched = np.empty(walk.chosen.size, dtype=np.int32)
     better = 0
-    if pool.size == 0:
-        return 0
-    round_, stop = 0, walk.numbers[3] + work
-    while walk.numbers[3] < stop and round_ < SHAKES_PER_SITE * pool.size:
+    round_, stop = 0, walk.numbers[3] + effort[1]
+    while walk.numbers[3] < stop and round_ < effort[0] and pool.size:
         round_ += 1
         walk.numbers[3] += 1
         before = walk.total[0]

@@ -15,7 +15,7 @@ from siteplanner.location.interchange import Limits
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Floats, Ints, Mask
 
-MEMORY = 0.5
+MEMORY = 0.8
 """Share of the last direction that is kept in the next one (Camerini, Fratta & Maffioli 1975)."""
 
 FADE = 0.05

@@ -15,11 +15,14 @@ from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.solution import PROVED_GAP, relative_gap
 
-FULL_COLUMNS = 4_000_000
+FULL_COLUMNS = 100_000
 """Up to so many pairs every site keeps all its rows; beyond, those that its opening could concern."""
 
-NEAR_FACTOR = 2.5
-"""A site's rows are those it would serve at less than so many times their second-nearest open site."""
+NEAR_FACTOR = 2.0
+"""A site's rows are those it would serve at less than so many times their second-nearest open site, ..."""
+
+NEAR_RANK = 4.0
+"""... and those to which it is among the nearest, as a multiple of the sites per open site."""
 
 LEAST_CHANGE = 1e-12
 """Share of the objective that is rounding: following smaller changes would let a search run in circles."""
@@ -52,6 +55,13 @@ class AsItIs:
     def hide(self, shown: float) -> float:
         """Return the objective."""
         return shown
+
+
+SHAKE_WORK = 20_000_000
+"""Pairs that one bout of shaking may visit (about a tenth of a second)."""
+
+SHAKES_PER_SITE = 2
+"""Most shakes of one bout per site that may open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,12 +178,9 @@ class Interchange:
 
     def __init__(self, median: Median, start: Mask, seed: int) -> None:
         self._median = median
-        near = median.near
-        within = np.full(near.weight.size, np.inf)
         none = np.zeros(start.size + 1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0)
-        if near.cost.size > FULL_COLUMNS:
-            within = NEAR_FACTOR * start_walk(Arena(near, *none, median.limits), start).cost[1]
-        self._arena = Arena(near, *list_columns(near, within, start.size), median.limits)
+        self._arena = Arena(median.near, *none, median.limits)
+        self._look_around(start)
         self._walk = start_walk(self._arena, start)
         self._least = LEAST_CHANGE * max(float(self._walk.total[0]), 1e-300)
         self._state = np.array([88172645463325252 ^ (seed * 2654435761 + 1)], dtype=np.uint64)
@@ -192,14 +199,27 @@ class Interchange:
         """Go on from another set."""
         self._walk = start_walk(self._arena, chosen)
 
+    def _look_around(self, chosen: Mask) -> None:
+        """List the rows of each site that its opening could concern while the open set is much like this."""
+        near = self._median.near
+        within = np.full(near.weight.size, np.inf)
+        if near.cost.size > FULL_COLUMNS:
+            rank = int(NEAR_RANK * chosen.size / max(int(chosen.sum()), 1))
+            at = np.minimum(near.ptr[:-1] + rank, near.ptr[1:] - 1)
+            second = start_walk(self._arena, chosen).cost[1]
+            within = np.maximum(NEAR_FACTOR * second, near.cost[at])
+        self._arena = Arena(near, *list_columns(near, within, chosen.size), self._arena.limits)
+
     def improve(self) -> Mask:
         """Swap until nothing improves."""
         self.swaps += improve(self._arena, self._walk, self._pool(), self._least)
         return self._walk.chosen
 
-    def shake(self, work: int) -> int:
-        """Shake and settle for so many visited pairs; return the number of improvements."""
-        return int(shake(self._arena, self._walk, self._pool(), work, self._least, self._state))
+    def shake(self, times: int = 1) -> int:
+        """Shake and settle for a while; return the number of improvements."""
+        pool = self._pool()
+        effort = (times * SHAKES_PER_SITE * pool.size, times * SHAKE_WORK)
+        return int(shake(self._arena, self._walk, pool, effort, self._least, self._state))
 
     def _pool(self) -> np.ndarray:
         return np.flatnonzero(self._arena.limits.may_open).astype(np.int32)

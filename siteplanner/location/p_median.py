@@ -2,48 +2,29 @@
 
 import math
 import time
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from siteplanner.location.branching import Tree
 from siteplanner.location.clash import explain
+from siteplanner.location.closing import close_median
 from siteplanner.location.errors import NoPlanInTime
 from siteplanner.location.interchange import Limits
-from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent, trim
 from siteplanner.location.matrices import read_costs
 from siteplanner.location.medians import Chase, Interchange, Median
 from siteplanner.location.neighbours import Neighbours, list_neighbours
 from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
 from siteplanner.location.program import solve_linear
-from siteplanner.location.radius import MOST_ENTRIES, MOST_ENTRIES_RULES, close_by_program, gather_steps
 from siteplanner.location.rules import build_rules
 from siteplanner.location.solution import Solution, gap_status, relative_gap
-
-ROUNDS = 12
-"""Most rounds of ascent and search before branching."""
-
-ROOT_STEPS = 150
-"""Steps of the ascent in one round."""
-
-ROOT_PATIENCE = 15
-
-ROOT_STEP = 0.3
-"""Least step factor at the start of a round: what was settled since makes room again."""
-
-STALL_SHARE = 0.9
-"""A round that leaves more than this share of the gap is the last one."""
 
 WARM_STARTS = 3
 """So many of the sets that earlier solves found are searched from."""
 
 FREE_START = 10
 """Where the number of open sites is free, one in so many opens at the start."""
-
-SHAKE_WORK = 20_000_000
-"""Pairs that the search may visit in one round (about a tenth of a second)."""
 
 
 def p_median(
@@ -142,15 +123,7 @@ def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
     """Search, bound, fix and branch until the gap is closed or time is up."""
     chase = Chase(median, effort)
     search = begin(chase, sites, effort)
-    rest = _close_root(chase, search, median.limits)
-    if not chase.is_over():
-        near, limits, ascent = rest
-        most = MOST_ENTRIES_RULES if limits.low.size else MOST_ENTRIES
-        steps = gather_steps(near, limits, most)
-        if steps is not None:
-            close_by_program(chase, steps, limits, effort.seed)
-        else:
-            Tree(chase, search, near, limits, ascent).run()
+    close_median(chase, search, median.limits)
     chase.iterations += search.swaps
     effort.warm.add_set(chase.chosen)
     return chase
@@ -174,52 +147,6 @@ def begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
         for chosen in (start, search.improve()):
             chase.offer(chosen)
     return search
-
-
-class Rest(NamedTuple):
-    """What prices leave in doubt: shorter lists, tighter limits, and the ascent that said so."""
-
-    near: Neighbours
-    limits: Limits
-    ascent: Ascent
-
-
-def _close_root(chase: Chase, search: Interchange, limits: Limits) -> Rest:
-    """Raise the bound and lower the objective in turns; leave out what the prices settle."""
-    walk, near = search.walk, chase.median.near
-    level = np.minimum(0.5 * (walk.cost[0] + walk.cost[1]), near.horizon)
-    ascent = start_ascent(level, np.zeros(limits.low.size), walk.chosen.astype(np.float64), 1.0)
-    for _ in range(ROUNDS):
-        before = chase.value - ascent.best[0]
-        ascent.step[0] = max(ascent.step[0], ROOT_STEP)
-        aim = chase.value, chase.goal()
-        chase.iterations += ascend(near, limits, ascent, aim, ROOT_PATIENCE, ROOT_STEPS)
-        chase.tighten(float(ascent.best[0]))
-        _follow(chase, search, ascent)
-        if chase.is_over():
-            break
-        shut, kept = sites_settled(limits, ascent, chase.goal())
-        limits = limits._replace(may_open=limits.may_open & ~shut, may_close=limits.may_close & ~kept)
-        near = trim(near, limits, ascent, chase.goal())
-        search.narrow(limits)
-        search.shake(SHAKE_WORK)
-        chase.offer(search.walk.chosen)
-        chase.tighten(float(ascent.best[0]))
-        if chase.is_over() or chase.value - ascent.best[0] > STALL_SHARE * before:
-            break
-    return Rest(near, limits, ascent)
-
-
-def _follow(chase: Chase, search: Interchange, ascent: Ascent) -> None:
-    """Search from the set of least price; go back if that ends worse."""
-    if not chase.median.rules.allows(ascent.chosen.astype(np.float64)):
-        return
-    held = search.walk.chosen.copy()
-    search.restart(ascent.chosen)
-    chase.offer(search.improve())
-    if search.walk.total[0] > chase.value:
-        search.restart(held)
-    chase.tighten(float(ascent.best[0]))
 
 
 def _draw_start(median: Median, sites: SiteOptions, effort: Effort) -> Mask:

@@ -55,9 +55,15 @@ def gather_steps(near: Neighbours, limits: Limits, most: int) -> Steps | None:
     return Steps(base, total, pattern)
 
 
-def close_by_program(chase: Chase, steps: Steps, limits: Limits, seed: int) -> None:
-    """Solve what is left; whatever better set there is, it is found, or the goal is the bound."""
-    median, goal = chase.median, chase.goal()
+def close_by_program(chase: Chase, steps: Steps, limits: Limits, goal: float, nodes: int) -> bool:
+    """Solve what may hold a set better than a goal: the goal is a bound, or a better set is found.
+
+    Returns
+    -------
+    bool
+        False if so many nodes of the search tree, or the time, did not settle it.
+    """
+    median = chase.median
     rules = replace(
         median.rules,
         lower=(~limits.may_close).astype(np.float64),
@@ -66,7 +72,7 @@ def close_by_program(chase: Chase, steps: Steps, limits: Limits, seed: int) -> N
     unit = SCALE / max(chase.value - chase.bound, 1e-12 * abs(chase.value), 1e-300)
     soft = np.flatnonzero(np.isfinite(steps.step) & (steps.step > 0))
     hard = np.flatnonzero(np.isinf(steps.step))
-    program = Program(rules, -unit * limits.fixed_cost, soft.size, seed)
+    program = Program(rules, -unit * limits.fixed_cost, soft.size, 0)
     program.limit_extra(np.zeros(soft.size))
     cost = unit * steps.step[soft]
     # The further columns hold minus what is paid: at least the step, less a step per nearer open site.
@@ -77,13 +83,14 @@ def close_by_program(chase: Chase, steps: Steps, limits: Limits, seed: int) -> N
         cover = sp.hstack([-steps.pattern[hard], nothing], format="csr")
         program.add_rows(sp.csr_array(cover), -np.ones(hard.size))
     # HiGHS takes the gap as a share of its own objective, which lacks the base.
-    gap = 0.5 * (chase.value - goal) / max(chase.value - steps.base, 1e-300)
-    answer = program.solve(chase.seconds_left(), min(gap, 1.0))
+    gap = 0.5 * (chase.value - chase.goal()) / max(chase.value - steps.base, 1e-300)
+    answer = program.solve(chase.seconds_left(), min(gap, 1.0), nodes=nodes)
     chase.iterations += 1
     if answer.point is not None:
         chase.offer(answer.point[: limits.may_open.size] > 0.5)  # noqa: PLR2004 - rounds a 0/1 value
     bound = np.inf if answer.state == "infeasible" else steps.base - answer.bound / unit
     chase.tighten(min(goal, bound))
+    return answer.state != "stopped"
 
 
 @njit(cache=True)

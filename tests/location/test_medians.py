@@ -144,3 +144,15 @@ def test_wrong_kappa_is_named(kappa):
 def test_free_count_needs_a_fixed_cost():
     with pytest.raises(ValueError, match="fixed_cost"):
         p_median(np.ones((2, 2)), np.ones(2), None)
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.05, 0.01])
+def test_bounds_hold_at_wide_gaps(gap):
+    rng = np.random.default_rng(9)
+    for _ in range(25):
+        points = rng.random((40, 2))
+        cost = np.hypot(*(points[:, None] - points[None]).T)
+        exact = p_median(cost, np.ones(40), 6, gap=0.0)
+        wide = p_median(cost, np.ones(40), 6, gap=gap)
+        assert wide.bound <= exact.objective * (1 + 1e-9)
+        assert wide.gap <= gap
