@@ -67,7 +67,7 @@ def test_every_wrong_key_is_named_with_its_file(small):
         "top.toml key inputs.tickets.path: found nothing, expected a value; the key is required",
         "top.toml key inputs.tickets.columns: found 3, expected a section, [inputs.tickets.columns]",
         'top.toml key grid.cell_m: found "big", expected a valid number, unable to parse string as a number',
-        "top.toml key grid.cel: found a key that has no meaning, expected one of cell_m, pixel_method",
+        "top.toml key grid.cel: found a key that has no meaning, expected one of cell_m, h3_resolution, pixel_method",
         "--set key market.decay_per_min: found -1, expected greater than 0",
     ]
 
