@@ -13,7 +13,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark import RDD, TaskContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name under which everybody knows them
 from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -67,7 +67,7 @@ class RemotePings:
 
     def pieces(self, count: PingCount) -> "RDD[Piece]":
         """Count the rows where they are read."""
-        rows = self.frame.select(*map(_quoted, count.columns))
+        rows = self.frame.select(*_numbered(count))
         name, kind = self.source.path, self.nanoseconds
 
         def work(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -97,7 +97,7 @@ class RemotePings:
     def _placed(self, count: PingCount) -> DataFrame:
         """Return the rows with the file and the row that each comes from."""
         places = [F.col("_metadata.file_path").alias(_FILE), F.col("_metadata.row_index").alias(_ROW)]
-        return self.frame.select(*map(_quoted, count.columns), *places)
+        return self.frame.select(*_numbered(count), *places)
 
 
 def open_remote(spark: SparkSession, source: FootfallSource) -> RemotePings:
@@ -177,7 +177,8 @@ def _kinds(frame: DataFrame, source: FootfallSource, nanoseconds: pa.DataType | 
 
 
 def _timed(batch: pa.RecordBatch, count: PingCount, kind: pa.DataType | None) -> pa.RecordBatch:
-    """Give times that Spark read as whole numbers their type again."""
+    """Give columns their names back, and times that Spark read as whole numbers their type."""
+    batch = _named(batch, count)
     name = count.binner.source.columns.get("time", "time")
     place = batch.schema.get_field_index(name)
     if kind is None or not pa.types.is_int64(batch.schema.field(place).type):
@@ -216,6 +217,17 @@ def _name_of(path: str, root: str) -> str:
     """Return the name of a file below the root that the scenario names, or its last part."""
     full, above = unquote(urlsplit(path).path), unquote(root).rstrip("/") + "/"
     return full.removeprefix(above) if full.startswith(above) else full.rsplit("/", 1)[-1]
+
+
+def _numbered(count: PingCount) -> list[Column]:
+    """Select the columns by number: Spark takes a dot in a name for a path when it hands rows to Python."""
+    return [F.col(_quoted(name)).alias(f"column_{number}") for number, name in enumerate(count.columns)]
+
+
+def _named(batch: pa.RecordBatch, count: PingCount) -> pa.RecordBatch:
+    """Give the numbered columns their names back."""
+    names = list(count.columns)
+    return batch.rename_columns([*names, *batch.schema.names[len(names) :]])
 
 
 def _quoted(name: str) -> str:

@@ -24,13 +24,13 @@ most rounds of it."""
 
 
 class Stage(NamedTuple):
-    """How many rows are left by averaging, and what share a deep cut may leave in a row (None: shallow)."""
+    """How many rows are left by averaging, and what share a deep cut may leave in a row."""
 
     rows: int
-    tolerance: float | None
+    tolerance: float
 
 
-STAGES = (Stage(15_000, None), Stage(10_000, 2e-3), Stage(20_000, 3e-4))
+STAGES = (Stage(10_000, 2e-3), Stage(20_000, 3e-4))
 """Coarse first: a round costs in proportion to the rows, and the first rounds are far from the optimum."""
 
 WORTH_KEEPING = 0.1
@@ -38,41 +38,43 @@ WORTH_KEEPING = 0.1
 
 
 class CaptureBound:
-    """The averaged rows of a capture term, and the deep cuts found so far."""
+    """The rows that the cuts of a capture term are made of, and the deep cuts found so far."""
 
     def __init__(self, pairs: Pairs, whole: float) -> None:
-        self._fine = pairs
+        self._fine = self.pairs = pairs
         self._thresholds = np.array([whole, TANGENT, 0.5])
         self._point: Floats = np.ones(pairs.n_sites)
         self._usable: Mask = np.ones(pairs.n_sites, dtype=np.bool_)
-        self._enter_stage(0)
+        self._stage = -1
+        self._ptr, self._places = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        self._const, self._slope = np.empty(0), np.empty(0)
 
     def deepen(self) -> bool:
         """Go on to the next stage; False when there is none."""
         if self._stage + 1 >= len(STAGES):
             return False
-        self._enter_stage(self._stage + 1)
+        self._stage += 1
+        self.pairs = self.average(STAGES[self._stage].rows)
+        self._ptr, self._places = row_places(self.pairs)
+        self._const, self._slope = np.full(self.pairs.start.size, np.inf), np.zeros(int(self._ptr[-1]))
         return True
+
+    def average(self, rows: int) -> Pairs:
+        """Average the rows, now that it is known which sites are likely to open."""
+        return average_rows(self._fine, self._point, self._usable, rows)
 
     def cut(self, point: Floats, usable: Mask) -> tuple[Floats, Floats]:
         """Return the value of each row's cut, and the slopes summed over the rows of each cluster."""
-        pairs, tolerance = self.pairs, STAGES[self._stage].tolerance
+        pairs = self.pairs
         self._point, self._usable = point, usable
         value, mark, base, widest = capture_kernels.price_rows(pairs, point, usable, self._thresholds)
-        if tolerance is None:
+        if self._stage < 0:
             return value, capture_kernels.cut_slopes(pairs, point, (mark, base, widest))
+        tolerance = STAGES[self._stage].tolerance
         kept = _deepen_rows(
             pairs, point, usable, tolerance, LIMITS, self._ptr, value, self._const, self._slope
         )
         return value, _sum_slopes(pairs, point, (mark, base, widest), kept, self._slope, self._places)
-
-    def _enter_stage(self, stage: int) -> None:
-        """Average the rows anew, now that it is known which sites are likely to open."""
-        self._stage = stage
-        self.pairs = average_rows(self._fine, self._point, self._usable, STAGES[stage].rows)
-        self._ptr, self._places = row_places(self.pairs)
-        self._const: Floats = np.full(self.pairs.start.size, np.inf)
-        self._slope: Floats = np.zeros(int(self._ptr[-1]) if stage else 0)
 
 
 @njit(cache=True, parallel=True)

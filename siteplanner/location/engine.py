@@ -42,6 +42,10 @@ PARALLEL_PAIRS = 2_000_000
 """Fewer demand-site pairs than this are worked on by one thread."""
 
 
+WIDE_GAP = 0.002
+"""Kicks and deep cuts are worth their time above this gap; below it the program with 0/1 sites is faster."""
+
+
 class Outcome(NamedTuple):
     """The best set found, the bound, and the rounds it took."""
 
@@ -83,6 +87,10 @@ class Race:
     def is_over(self) -> bool:
         """Tell whether the gap is closed or time is up."""
         return self.has_proof() or self.seconds_left() <= 0
+
+    def is_wide(self) -> bool:
+        """Tell whether the gap is too wide to be closed by branching alone."""
+        return relative_gap(self._report(self.value), self._report(self.bound)) > WIDE_GAP
 
     def has_proof(self) -> bool:
         """Tell whether the asked gap is reached, in the units of the caller's objective."""
@@ -209,11 +217,11 @@ def _close_by_stages(
             return
         if first:
             _round_off(relaxed, rules, race, search, effort)
-            if kicks and not race.is_over():
+            if kicks and not race.is_over() and race.is_wide():
                 found = kick_and_search(terms, rules, race.chosen, relaxed, effort.seed, race.deadline)
                 _search_from(found, race, search)
         first = False
-        if race.is_over() or not master.deepen():
+        if race.is_over() or not race.is_wide() or not master.deepen():
             return
 
 

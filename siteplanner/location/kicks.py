@@ -14,8 +14,8 @@ from siteplanner.location.terms import Term
 PATIENCE = 50
 """Kicks in a row that may bring nothing."""
 
-KICKS = 150
-"""Most kicks of one search."""
+TRIALS = 6000
+"""Most kicks times open sites of one search: after a kick every open site is tried."""
 
 SWAPS = (2, 9)
 """Least number of swaps in a kick, and one above the most."""
@@ -40,7 +40,7 @@ def kick_and_search(
     rng = np.random.default_rng(seed)
     best = search.improve(chosen, deadline)
     idle = 0
-    for _ in range(KICKS):
+    for _ in range(TRIALS // max(int(chosen.sum()), 1)):
         if idle >= PATIENCE:
             break
         shaken = search.shake(best.chosen, likely, rng, int(rng.integers(*SWAPS)))

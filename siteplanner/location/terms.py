@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from siteplanner.location import capture_kernels, cover_kernels
-from siteplanner.location.capture_bound import CaptureBound
+from siteplanner.location.capture_bound import STAGES, CaptureBound
 from siteplanner.location.capture_kernels import TANGENT
 from siteplanner.location.fold import Settled, settle_nothing
 from siteplanner.location.options import Floats, Ints, Mask
@@ -93,7 +93,7 @@ class CaptureTerm:
 
     def lighten(self) -> "Term":
         """Return the term of the averaged rows."""
-        return CaptureTerm(self._ready_bound().pairs, self.settled)
+        return CaptureTerm(self._ready_bound().average(STAGES[0].rows), self.settled)
 
     def _ready_bound(self) -> CaptureBound:
         if self._bound is None:

@@ -132,7 +132,7 @@ def test_deep_cuts_hold_at_every_set():
     for _ in range(5):
         pairs = tiny_pairs(rng, 12)
         term = CaptureTerm(pairs)
-        for stage in range(len(STAGES)):
+        for stage in range(-1, len(STAGES)):
             for _ in range(3):
                 point = rng.random(8) * (rng.random(8) < 0.8)
                 for cuts in term.cut(point, np.ones(8, dtype=bool)):
@@ -156,6 +156,7 @@ def test_deep_cuts_close_most_of_the_gap_of_shallow_ones(monkeypatch):
     assert best.status == "optimal"
     assert verify("max_capture", best, instance[0], 6, weight=instance[1], outside=instance[2]) == []
     monkeypatch.setattr(engine, "_close_by_branching", lambda *_: None)
+    monkeypatch.setattr(engine, "WIDE_GAP", 0.0)
     deep = max_capture(*instance, 6, gap=0.0)
     monkeypatch.setattr(Master, "deepen", lambda _: False)
     shallow = max_capture(*instance, 6, gap=0.0)
@@ -169,6 +170,8 @@ def test_averaged_and_32_bit_instances_reach_the_optimum(monkeypatch, rows):
     """Even with far too few averaged rows: the cuts at 0/1 points are made of the rows themselves."""
     stages = tuple(stage._replace(rows=rows) for stage in STAGES)
     monkeypatch.setattr("siteplanner.location.capture_bound.STAGES", stages)
+    monkeypatch.setattr("siteplanner.location.terms.STAGES", stages)
+    monkeypatch.setattr(engine, "WIDE_GAP", 0.0)
     rng = np.random.default_rng([28, rows])
     for names in [(), ("moves", "classes", "overlap", "conflicts"), ("groups", "locks"), ("moves", "budget")]:
         matrix = tiny_matrix(rng, 60, 9).astype(np.float32)
