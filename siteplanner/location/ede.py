@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from siteplanner.location.matrices import read_costs
 from siteplanner.location.medians import Chase, Median
 from siteplanner.location.neighbours import Neighbours, bend_costs, nearest_open
-from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.p_median import begin, find_unreached, report_cost, solve_median, state_median
+from siteplanner.location.options import Effort, Floats, Mask, Options, read_options, read_vector
+from siteplanner.location.serving import begin, find_unreached, report_cost, solve_median, state_median
 from siteplanner.location.solution import Solution
 
 LEAST_TOTAL = 1e-200
@@ -110,22 +110,22 @@ def min_ede(
     median = state_median(matrix, weights, np.zeros(sites.n_sites), sites, n_open)
     people = math.fsum(weights)
     if kappa:
-        chase = _solve_bent(median, Equivalent(-kappa, 0.0, people), sites, effort)
+        chase = _solve_bent(median, Equivalent(-kappa, 0.0, people), effort)
     else:
-        chase = solve_median(replace(median, measure=Mean(people)), sites, effort)
+        chase = solve_median(replace(median, measure=Mean(people)), effort)
     return report_cost(chase, sites, effort, unreached)
 
 
-def _solve_bent(plain: Median, aversion: Equivalent, sites: SiteOptions, effort: Effort) -> Chase:
+def _solve_bent(plain: Median, aversion: Equivalent, effort: Effort) -> Chase:
     """Solve about the farthest row of a set; again where the answer is so far below that floats give out."""
     quiet = replace(effort, progress=None)
     first = Chase(plain, quiet)
-    begin(first, sites, quiet)
+    begin(first, quiet)
     chosen = first.chosen
     while True:
         effort.warm.add_set(chosen)
         median = _bend(plain, aversion, chosen)
-        chase = solve_median(median, sites, effort)
+        chase = solve_median(median, effort)
         if chase.value > LEAST_TOTAL * chase.median.value(chosen) or np.array_equal(chase.chosen, chosen):
             return chase
         chosen = chase.chosen

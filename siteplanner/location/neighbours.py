@@ -93,6 +93,11 @@ def nearest_open(matrix: Any, chosen: Mask) -> Floats:  # noqa: ANN401 - dense o
     return _nearest_sparse(*_parts(matrix), chosen)
 
 
+def largest_whole(matrix: Any) -> float:  # noqa: ANN401 - dense or CSR
+    """Return the largest finite cost if all are whole numbers, else minus infinity."""
+    return float(_largest_whole(matrix.ravel() if isinstance(matrix, np.ndarray) else matrix.data))
+
+
 def list_columns(near: Neighbours, within: Floats, n_sites: int) -> tuple[Ints, NDArray[np.int32], Floats]:
     """List the rows of each site, rows ascending, of the pairs that cost at most so much per row."""
     return _by_site(near.ptr, near.sites, near.cost, within, n_sites)
@@ -142,6 +147,17 @@ def _count_finite(matrix: NDArray[Any]) -> Ints:  # pragma: no cover - compiled
         for site in range(matrix.shape[1]):
             out[row] += matrix[row, site] < np.inf
     return out
+
+
+@njit(cache=True)
+def _largest_whole(costs: NDArray[Any]) -> float:  # pragma: no cover - compiled
+    most = 0.0
+    for cost in costs:
+        if cost < np.inf:
+            if cost != np.floor(cost):
+                return -np.inf
+            most = max(most, float(cost))
+    return most
 
 
 @njit(cache=True)

@@ -18,9 +18,9 @@ from siteplanner.location.errors import NoPlanInTime
 from siteplanner.location.matrices import read_costs
 from siteplanner.location.neighbours import hash_rows, nearest_open
 from siteplanner.location.options import Effort, Floats, Ints, Mask, Options, SiteOptions, read_options
-from siteplanner.location.p_median import find_unreached
 from siteplanner.location.program import Answer, solve_linear
 from siteplanner.location.rules import build_rules
+from siteplanner.location.serving import find_unreached
 from siteplanner.location.solution import PROVED_GAP, Solution, gap_status, relative_gap
 
 FIRST_ROWS = 4

@@ -1,30 +1,15 @@
-"""p-median and facility location with fixed costs: every demand row is served by its nearest open site."""
+"""p-median and facility location with fixed costs and capacities."""
 
-import math
-import time
 from typing import Any, Unpack
 
 import numpy as np
-import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from siteplanner.location.clash import explain
-from siteplanner.location.closing import close_median
-from siteplanner.location.errors import NoPlanInTime
-from siteplanner.location.interchange import Limits
+from siteplanner.location.capacitated import solve_capacitated
 from siteplanner.location.matrices import read_costs
-from siteplanner.location.medians import Chase, Interchange, Median
-from siteplanner.location.neighbours import Neighbours, list_neighbours
-from siteplanner.location.options import Effort, Floats, Mask, Options, SiteOptions, read_options, read_vector
-from siteplanner.location.program import solve_linear
-from siteplanner.location.rules import build_rules
-from siteplanner.location.solution import Solution, gap_status, relative_gap
-
-WARM_STARTS = 3
-"""So many of the sets that earlier solves found are searched from."""
-
-FREE_START = 10
-"""Where the number of open sites is free, one in so many opens at the start."""
+from siteplanner.location.options import Options, read_options, read_vector
+from siteplanner.location.serving import find_unreached, report_cost, solve_median, state_median
+from siteplanner.location.solution import Solution
 
 
 def p_median(
@@ -33,6 +18,7 @@ def p_median(
     n_open: int | None,
     *,
     fixed_cost: ArrayLike | None = None,
+    capacity: ArrayLike | None = None,
     **options: Unpack[Options],
 ) -> Solution:
     """Choose the open sites that serve all demand at the least weighted cost.
@@ -49,6 +35,9 @@ def p_median(
         Number of open sites; None leaves it free (facility location), which needs ``fixed_cost``.
     fixed_cost
         Cost per open site, in the unit of weight times cost: added to the objective.
+    capacity
+        Most weight that each site serves if open. A row may then be served by several open sites, in
+        shares, and not always by its nearest one.
     **options
         See `Options`.
 
@@ -64,152 +53,10 @@ def p_median(
     fixed = np.zeros(matrix.shape[1])
     if fixed_cost is not None:
         fixed = read_vector(fixed_cost, matrix.shape[1], "fixed_cost")
+    room = None if capacity is None else read_vector(capacity, matrix.shape[1], "capacity")
     sites, effort = read_options(options, matrix.shape[1], matrix.shape[1] if n_open is None else n_open)
     unreached = find_unreached(matrix, weights)
     weights[unreached] = 0.0
     median = state_median(matrix, weights, fixed, sites, n_open)
-    chase = solve_median(median, sites, effort)
+    chase = solve_median(median, effort) if room is None else solve_capacitated(median, room, effort)
     return report_cost(chase, sites, effort, unreached)
-
-
-def find_unreached(matrix: Any, weight: Floats) -> NDArray[np.int64]:  # noqa: ANN401 - dense or CSR
-    """Rows with weight that no site reaches."""
-    if isinstance(matrix, np.ndarray):
-        lonely = np.isinf(matrix.min(axis=1, initial=np.inf))
-    else:
-        lonely = np.diff(matrix.indptr) == 0
-    return np.flatnonzero(lonely & (weight > 0))
-
-
-def state_median(
-    matrix: Any,  # noqa: ANN401 - dense or CSR
-    weight: Floats,
-    fixed: Floats,
-    sites: SiteOptions,
-    n_open: int | None,
-) -> Median:
-    """State a p-median for the kernels; ``n_open`` None leaves the number of open sites free."""
-    fewest, most = (sites.n_open, sites.n_open) if n_open is not None else (0, sites.n_sites)
-    rest = build_rules(sites).without({"n_open"})
-    columns = sp.csc_array(rest.matrix)
-    columns.sort_indices()
-    limits = Limits(
-        ptr=columns.indptr.astype(np.int64),
-        rows=columns.indices.astype(np.int64),
-        values=columns.data.astype(np.float64),
-        low=rest.low,
-        high=rest.high,
-        may_open=rest.upper > 0,
-        may_close=rest.lower < 1,
-        fixed_cost=fixed,
-        fewest=fewest,
-        most=most,
-    )
-    near = list_neighbours(matrix, weight, most if n_open is not None else 1)
-    unit = _find_unit(near.cost, weight, fixed)
-    return Median(matrix, weight, near, limits, sites, n_open is None, fixed, unit)
-
-
-def _find_unit(cost: Floats, weight: Floats, fixed: Floats) -> float:
-    """1 where every objective is a whole number that floats hold exactly, else 0."""
-    for numbers in (cost, weight, fixed):
-        if not (numbers == np.floor(numbers)).all():
-            return 0.0
-    most = float(weight.sum()) * float(cost.max(initial=0.0)) + float(fixed.sum())
-    return 1.0 if most < 2.0**52 else 0.0
-
-
-def solve_median(median: Median, sites: SiteOptions, effort: Effort) -> Chase:
-    """Search, bound, fix and branch until the gap is closed or time is up."""
-    chase = Chase(median, effort)
-    search = begin(chase, sites, effort)
-    close_median(chase, search, median.limits)
-    chase.iterations += search.swaps
-    effort.warm.add_set(chase.chosen)
-    return chase
-
-
-def begin(chase: Chase, sites: SiteOptions, effort: Effort) -> Interchange:
-    """Find a set that keeps the rules and serves every row, and improve it."""
-    median = chase.median
-    start = _draw_start(median, sites, effort)
-    if not median.rules.allows(start.astype(np.float64)):
-        start = _find_feasible(median, chase, effort)
-    search = Interchange(median, start, effort.seed)
-    known = [one for one in reversed(effort.warm.sets) if median.rules.allows(one.astype(np.float64))]
-    for chosen in (start, *known[:WARM_STARTS]):
-        chase.offer(chosen)
-        search.restart(chosen)
-        chase.offer(search.improve())
-    if math.isinf(chase.value):
-        start = _find_feasible(median, chase, effort)
-        search.restart(start)
-        for chosen in (start, search.improve()):
-            chase.offer(chosen)
-    return search
-
-
-def _draw_start(median: Median, sites: SiteOptions, effort: Effort) -> Mask:
-    """Return today's network, else a set drawn by the seed; it may break rules."""
-    if sites.existing is not None and median.rules.allows(sites.existing.astype(np.float64)):
-        return sites.existing.copy()
-    limits = median.limits
-    order = np.random.default_rng(effort.seed).permutation(limits.may_open.size)
-    chosen = ~limits.may_close
-    free = order[(limits.may_open & limits.may_close)[order]]
-    wanted = limits.most if limits.fewest == limits.most else max(1, limits.most // FREE_START)
-    chosen[free[: max(wanted - int(chosen.sum()), 0)]] = True
-    return chosen
-
-
-def _find_feasible(median: Median, chase: Chase, effort: Effort) -> Mask:
-    """Return a set that keeps the rules and reaches every row, by a program."""
-    rules = median.rules_with(reach_rows(median.near, median.fixed_cost.size))
-    answer = solve_linear(rules, np.zeros(rules.lower.size), chase.seconds_left(), effort.seed)
-    if answer.state == "infeasible":
-        raise explain(rules, effort.seed)
-    if answer.point is None:
-        raise NoPlanInTime(effort.time_limit)
-    chosen: Mask = answer.point > 0.5  # noqa: PLR2004 - rounds a 0/1 value
-    return chosen
-
-
-def reach_rows(near: Neighbours, n_sites: int) -> sp.csr_array:
-    """Pattern of the rows that not every site can serve: each needs an open site."""
-    size = np.diff(near.ptr)
-    tight = np.flatnonzero((size < n_sites) & np.isinf(near.horizon))
-    packed = {np.sort(near.sites[near.ptr[row] : near.ptr[row + 1]]).tobytes(): row for row in tight.tolist()}
-    rows = [np.sort(near.sites[near.ptr[row] : near.ptr[row + 1]]) for _, row in sorted(packed.items())]
-    indices = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
-    starts = np.concatenate([[0], np.cumsum([row.size for row in rows])]).astype(np.int64)
-    return sp.csr_array((np.ones(indices.size), indices, starts), shape=(len(rows), n_sites))
-
-
-def report_cost(chase: Chase, sites: SiteOptions, effort: Effort, unreached: NDArray[np.int64]) -> Solution:
-    """Report a minimised sum in the caller's objective."""
-    show = chase.median.measure.show
-    objective, bound = show(chase.value), show(chase.bound)
-    gap = relative_gap(objective, bound)
-    return Solution(
-        open=chase.chosen,
-        objective=objective,
-        bound=bound,
-        gap=gap,
-        status=gap_status(gap, effort.gap),
-        seconds=time.monotonic() - effort.started,
-        iterations=chase.iterations,
-        gain_gap=_gain_gap(chase, sites.existing),
-        unreached=unreached,
-    )
-
-
-def _gain_gap(chase: Chase, existing: Mask | None) -> float | None:
-    """Distance of the bound as a share of what is gained over the existing network."""
-    if existing is None:
-        return None
-    show = chase.median.measure.show
-    distance = show(chase.value) - show(chase.bound)
-    if distance <= 0:
-        return 0.0
-    gain = show(chase.median.value(existing)) - show(chase.value)
-    return distance / gain if gain > 0 else math.inf

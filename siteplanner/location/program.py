@@ -78,6 +78,13 @@ class Program:
         at = np.arange(self._n_sites, self._n_sites + self._n_extra, dtype=np.int32)
         self._highs.changeColsBounds(at.size, at, np.full(at.size, -highspy.kHighsInf), most)
 
+    def price_extra(self, value: Floats, low: Floats, high: Floats) -> None:
+        """Give the further columns values other than 1, and bounds."""
+        at = np.arange(self._n_sites, self._n_sites + self._n_extra, dtype=np.int32)
+        self._value[self._n_sites :] = value
+        self._highs.changeColsCost(at.size, at, value)
+        self._highs.changeColsBounds(at.size, at, low, high)
+
     def limit_sites(self, lower: Floats, upper: Floats) -> None:
         """Fix or free sites."""
         at = np.arange(self._n_sites, dtype=np.int32)

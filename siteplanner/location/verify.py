@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linprog
 
 from siteplanner.location.matrices import is_sparse
 from siteplanner.location.options import Options, read_options
@@ -31,6 +32,7 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
     weight: ArrayLike | None = None,
     outside: ArrayLike | None = None,
     fixed_cost: ArrayLike | None = None,
+    capacity: ArrayLike | None = None,
     kappa: float | None = None,
     bonus_cover: Any = None,  # noqa: ANN401 - dense or sparse
     bonus_weight: ArrayLike | None = None,
@@ -44,7 +46,7 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
         The function that was called.
     solution
         What it returned.
-    matrix, n_open, weight, outside, fixed_cost, kappa, bonus_cover, bonus_weight, options
+    matrix, n_open, weight, outside, fixed_cost, capacity, kappa, bonus_cover, bonus_weight, options
         What it was given.
 
     Returns
@@ -59,7 +61,7 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
     faults = [] if n_open in {None, count} else [f"n_open: {count} open, {n_open} asked"]
     faults += _check_rules(chosen, Options(**options))  # type: ignore[typeddict-item]
     faults += _check_unreached(kind, solution, matrix, weight)
-    value = objective_of(kind, chosen, matrix, weight=weight, outside=outside, kappa=kappa)
+    value = objective_of(kind, chosen, matrix, weight=weight, outside=outside, kappa=kappa, capacity=capacity)
     if fixed_cost is not None:
         value += float(np.asarray(fixed_cost, dtype=np.float64)[chosen].sum())
     if bonus_cover is not None:
@@ -117,6 +119,7 @@ def objective_of(
     weight: ArrayLike | None = None,
     outside: ArrayLike | None = None,
     kappa: float | None = None,
+    capacity: ArrayLike | None = None,
 ) -> float:
     """Objective of an open set, demand row by demand row; rows that no site reaches do not count."""
     kept = _open_columns(matrix, chosen)
@@ -132,16 +135,34 @@ def objective_of(
     if kind == "max_coverage":
         return float(np.dot(amount, best))
     served = _reached_rows(matrix) & ((amount > 0) | (kind == "p_center"))
-    if kind == "p_center":
-        return float(best[served].max(initial=0.0))
-    if np.isinf(best[served]).any():
+    near, people = best[served], amount[served]
+    if np.isinf(near).any():
         return float("inf")
-    if kind == "min_ede" and kappa:
-        power = -kappa * best[served]
-        top = power.max()
-        return float(-(top + np.log(np.average(np.exp(power - top), weights=amount[served]))) / kappa)
-    total = float(np.dot(amount[served], best[served]))
-    return total / float(amount[served].sum()) if kind == "min_ede" else total
+    if capacity is not None:
+        return _transport(kept[np.flatnonzero(served)], people, np.asarray(capacity)[chosen])
+    if kind == "p_median":
+        return float(np.dot(people, near))
+    return float(near.max(initial=0.0)) if kind == "p_center" else _equivalent(near, people, kappa or 0.0)
+
+
+def _equivalent(near: NDArray[np.float64], people: NDArray[np.float64], kappa: float) -> float:
+    """Kolm-Pollak EDE; the mean where kappa is 0."""
+    if not kappa:
+        return float(np.average(near, weights=people))
+    top = float((-kappa * near).max())
+    return float(-(top + np.log(np.average(np.exp(-kappa * near - top), weights=people))) / kappa)
+
+
+def _transport(cost: sp.csr_array, amount: NDArray[np.float64], room: NDArray[np.float64]) -> float:
+    """Least cost of flows from rows to sites within the room of each site; infinite if there is none."""
+    if not amount.size:
+        return 0.0
+    pair = np.arange(cost.nnz)
+    row = np.repeat(np.arange(amount.size), np.diff(cost.indptr))
+    leave: Any = sp.csr_array((np.ones(pair.size), (row, pair)), shape=(amount.size, pair.size))
+    arrive: Any = sp.csr_array((np.ones(pair.size), (cost.indices, pair)), shape=(room.size, pair.size))
+    found = linprog(cost.data, A_ub=arrive, b_ub=room, A_eq=leave, b_eq=amount, method="highs")
+    return float(found.fun) if found.status == 0 else float("inf")
 
 
 def _reached_rows(matrix: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - dense or sparse

@@ -79,6 +79,46 @@ def test_facility_location_equals_brute_force(names):
         )
 
 
+@pytest.mark.parametrize("names", [*RULES[:4], RULES[-1]], ids="-".join)
+def test_capacities_equal_brute_force(names):
+    rng = np.random.default_rng([10, *map(ord, "".join(names))])
+    for number in range(6):
+        cost, weight, n_open = draw(rng, number)
+        cost, weight = cost[:8], weight[:8]
+        fixed = np.round(rng.random(cost.shape[1]) * 20, 1)
+        capacity = np.round(rng.random(cost.shape[1]) * weight.sum())
+        options = tiny_options(rng, cost.shape[1], n_open, names)
+        count = None if number % 2 else n_open
+        counts = [n_open] if count else range(cost.shape[1] + 1)
+        best = best_of("p_median", cost, counts, options, fixed, weight=weight, capacity=capacity)
+        given = {"fixed_cost": fixed, "capacity": capacity, **options}
+        compare(
+            lambda: p_median(cost, weight, count, gap=0.0, **given),  # noqa: B023 - called at once
+            best,
+            lambda found: verify("p_median", found, cost, count, weight=weight, **given),  # noqa: B023
+        )
+
+
+def test_too_little_capacity_is_named():
+    with pytest.raises(Infeasible) as caught:
+        p_median(np.ones((3, 4)), np.full(3, 2.0), 2, capacity=np.full(4, 2.5))
+    assert set(caught.value.constraints) == {"n_open", "capacity"}
+
+
+def test_capacity_out_of_reach_is_named():
+    # By hand: room enough in all, but the first row reaches one site only, which is too small for it.
+    cost = np.array([[1.0, np.inf], [1.0, 1.0]])
+    with pytest.raises(Infeasible) as caught:
+        p_median(cost, [5.0, 1.0], 2, capacity=[3.0, 9.0])
+    assert set(caught.value.constraints) == {"capacity", "cost"}
+
+
+def test_a_row_is_split_where_its_nearest_site_is_full():
+    # By hand: 3 of 4 go to the near site at 1, the fourth to the far one at 5.
+    solution = p_median(np.array([[1.0, 5.0]]), [4.0], 2, capacity=[3.0, 9.0], gap=0.0)
+    assert solution.objective == pytest.approx(8.0)
+
+
 @pytest.mark.parametrize("names", RULES, ids="-".join)
 def test_least_ede_equals_brute_force(names):
     rng = np.random.default_rng([7, *map(ord, "".join(names))])
