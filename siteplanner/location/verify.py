@@ -162,7 +162,7 @@ def _transport(cost: sp.csr_array, amount: NDArray[np.float64], room: NDArray[np
     leave: Any = sp.csr_array((np.ones(pair.size), (row, pair)), shape=(amount.size, pair.size))
     arrive: Any = sp.csr_array((np.ones(pair.size), (cost.indices, pair)), shape=(room.size, pair.size))
     found = linprog(cost.data, A_ub=arrive, b_ub=room, A_eq=leave, b_eq=amount, method="highs")
-    return float(found.fun) if found.status == 0 else float("inf")
+    return float(found.fun) if found.status == 0 and found.fun is not None else float("inf")
 
 
 def _reached_rows(matrix: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - dense or sparse
