@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -43,9 +42,8 @@ def descendants() -> tuple[float, float]:
         with suppress(OSError, ValueError):
             # After the name, which may hold blanks: state, parent, and from the 12th on the times.
             told = (entry / "stat").read_text().rpartition(")")[2].split()
-            peak = re.search(r"VmHWM:\s*(\d+)", (entry / "status").read_text())
             seconds = sum(int(told[place]) for place in (11, 12, 13, 14)) / tick
-            parents[int(entry.name)] = int(told[1]), seconds, int(peak[1]) / MEGABYTE_KB if peak else 0.0
+            parents[int(entry.name)] = int(told[1]), seconds, _status_mb(entry, "VmHWM")
     cpu, peak_mb, found = 0.0, 0.0, [os.getpid()]
     for parent in found:
         for process, (its_parent, seconds, peak) in parents.items():
@@ -259,7 +257,7 @@ def prepare(name: str, arguments: dict[str, object]) -> Job:
 
 def time_job(job: Job, inner: int) -> Run:
     """Do the work, again if asked, and check its answer."""
-    seconds, cpu, before_mb = [], [], _memory_mb()
+    seconds, cpu, before_mb = [], [], _own_mb("VmRSS")
     answer: Any = None
     for _ in range(inner):
         # The answer before is let go first, as its memory would count twice.
@@ -268,18 +266,26 @@ def time_job(job: Job, inner: int) -> Run:
         answer = job.work()
         seconds.append(time.perf_counter() - start)
         cpu.append(time.process_time() + job.others()[0] - cpu_start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE_KB + job.others()[1]
+    peak = _own_mb("VmHWM") + job.others()[1]
     value = float(job.check(answer))
     return Run(statistics.median(seconds), statistics.median(cpu), peak, value, before_mb=before_mb)
 
 
-def _memory_mb() -> float:
-    """Return the memory that this process holds now (Linux; else NaN)."""
+def _status_mb(process: Path, key: str) -> float:
+    """Return what the system says of a process's memory: ``VmRSS`` now, ``VmHWM`` at most (Linux).
+
+    Not what ``getrusage`` says: there a new process begins with the peak of the one that began it.
+    """
+    told = re.search(rf"{key}:\s*(\d+)", (process / "status").read_text())
+    return int(told[1]) / MEGABYTE_KB if told else 0.0
+
+
+def _own_mb(key: str) -> float:
+    """Return the memory of this process, see `_status_mb`; NaN where the system does not tell."""
     try:
-        resident = int(Path("/proc/self/statm").read_text().split()[1])
+        return _status_mb(Path("/proc/self"), key)
     except OSError:
         return float("nan")
-    return resident * resource.getpagesize() / MEGABYTE_KB**2
 
 
 def _child(about: dict) -> Run:

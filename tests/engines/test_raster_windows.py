@@ -78,7 +78,11 @@ def test_runs_hold_the_pixels_whose_centres_shapely_finds_inside(seed, n_points,
     lat = 10.5 + e * (np.arange(shape[0]) + 0.5)
     lon, lat = np.meshgrid(lon, lat)
     inside = np.array([shapely.contains_xy(cell, lon, lat) for cell in cells])
-    assert (labels_of(runs, shape[1]) == np.where(inside.any(axis=0), inside.argmax(axis=0), -1)).all()
+    expected = np.where(inside.any(axis=0), inside.argmax(axis=0), -1)
+    # A centre on a border is in no polygon for shapely; the tests below say whose it is.
+    borders = shapely.union_all([cell.boundary for cell in cells])
+    clear = shapely.distance(shapely.points(lon, lat), borders) > 1e-9
+    assert (labels_of(runs, shape[1]) == expected)[clear].all()
 
 
 def test_a_centre_on_a_common_border_belongs_to_one_county(make_counties):
