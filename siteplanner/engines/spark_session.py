@@ -118,6 +118,7 @@ def reported(context: SparkContext, report: Report) -> Iterator[None]:
         over.set()
         if watcher.is_alive():
             watcher.join()
+    report(1.0)
 
 
 def _java_runs() -> bool:

@@ -37,9 +37,10 @@ def write_raster(path, values, place, *, crs="EPSG:4326", scale=None, mask=None,
     return RasterSource((str(path),), (path.name,), 2020)
 
 
-@pytest.fixture
-def engine():
-    return EmbeddedEngine()
+@pytest.fixture(params=["embedded", "spark"])
+def engine(request):
+    """Each engine in turn: what holds for one holds for the other."""
+    return EmbeddedEngine() if request.param == "embedded" else request.getfixturevalue("spark")
 
 
 @pytest.fixture

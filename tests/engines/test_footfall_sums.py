@@ -312,6 +312,7 @@ def test_a_row_without_a_device_is_named_and_nothing_is_left_behind(tmp_path, en
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.parametrize("engine", ["embedded"], indirect=True)  # a cluster is cancelled by its context
 @pytest.mark.parametrize("distinct", [False, True])
 def test_an_interrupt_ends_the_count_soon_and_leaves_nothing(tmp_path, engine, grid, monkeypatch, distinct):
     (tmp_path / "temporary").mkdir()
