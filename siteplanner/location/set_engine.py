@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.sparse as sp
 
+from siteplanner.location.core import Core
 from siteplanner.location.engine import (
     FIRST_NODES,
     Outcome,
@@ -68,6 +69,7 @@ class SetSolver:
         self.sets, self.rules, self.sites, self.effort, self.race = sets, rules, sites, effort, race
         self.lower, self.upper = rules.lower.copy(), rules.upper.copy()
         self.search = SetSearch(sets, rules, start_state(effort.seed))
+        self.core = Core(effort.seed)
         self.incumbent = -1
         self.relaxation: Relaxation | None = None
         self.root: Relaxation | None = None
@@ -147,13 +149,24 @@ class SetSolver:
                 relaxation.run(CHUNK, 1e-7)
                 race.iterations += CHUNK
                 self._tighten(relaxation)
-            if done or relaxation.iterations >= next_focus:
+            is_ripe = done or relaxation.iterations >= next_focus
+            if is_ripe or (self.core.is_growing and relaxation.iterations >= FIRST_FOCUS):
+                self._solve_core(relaxation.x)
+            if is_ripe:
                 search, rounds = self._focus(relaxation), LAST_ROUNDS if done else ROUNDS
                 next_focus = 2 * relaxation.iterations
             before = self.incumbent
             self._offer(*search.shake(search.pool, rounds, HEAT))
             quiet = quiet + 1 if done and self.incumbent == before else 0
             relaxation = self.relaxation = self._fix(relaxation)
+
+    def _solve_core(self, x: Floats) -> None:
+        """Search from the best plan among the sites on which relaxation and incumbent do not agree."""
+        rules = self.rules.tightened(self.lower, self.upper)
+        found = self.core.solve(self.sets, rules, x, self.race.chosen, self.race.seconds_left())
+        if found is not None:
+            self.search.begin(found)
+            self._offer(*self.search.improve())
 
     def _focus(self, relaxation: Relaxation) -> SetSearch:
         """Search among the sites of the best reduced costs: far fewer sets, far more disturbances."""
@@ -223,6 +236,8 @@ class SetSolver:
 
     def _round(self, x: Floats, nodes: int) -> None:
         """Search from the plan nearest to a fractional point; now and then disturb the incumbent."""
+        if not nodes & (nodes - 1):
+            self._solve_core(x)
         chosen = np.zeros(x.size, dtype=np.bool_)
         chosen[np.argsort(-x, kind="stable")[: self.sites.n_open]] = True
         if not self.rules.allows(chosen.astype(np.float64)):
