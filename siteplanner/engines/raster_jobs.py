@@ -219,16 +219,13 @@ def merge(job: RasterJob, sums: Iterable[WindowSum]) -> RasterSum:
     cell, label = np.divmod(total.key, job.n_labels)
     flat, home = total.people.ravel(), job.home.ravel()
     own = np.flatnonzero(flat)
-    # Where a cell has people of its own label, those of larger labels come after them.
-    at = np.searchsorted(own, cell)
-    at += (flat[cell] != 0.0) & (home[cell] < label)
-    return RasterSum(
-        np.insert(own, at, cell),
-        np.insert(home[own], at, label),
-        np.insert(flat[own], at, total.others),
-        total.count_in,
-        total.nodata,
-    )
+    own_label, own_people = home[own], flat[own]
+    if len(cell):
+        # Where a cell has people of its own label, those of larger labels come after them.
+        at = np.searchsorted(own, cell) + ((flat[cell] != 0.0) & (home[cell] < label))
+        own, own_label = np.insert(own, at, cell), np.insert(own_label, at, label)
+        own_people = np.insert(own_people, at, total.others)
+    return RasterSum(own, own_label, own_people, total.count_in, total.nodata)
 
 
 def _straight_box(axes: tuple[Parts, Columns], window: Window) -> tuple[int, int, int, int]:

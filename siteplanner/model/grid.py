@@ -13,6 +13,9 @@ from siteplanner.model.lattice import SEGMENT_DEG, Lattice, centre_lines, lattic
 from siteplanner.model.sphere import nearest_km, unit_vectors
 from siteplanner.scenario import GridSettings, PixelMethod
 
+# Centres of cells that are looked for in a county at once: some 40 MB.
+CENTRES_AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
@@ -46,21 +49,21 @@ def make_grid(counties: gpd.GeoDataFrame, settings: GridSettings) -> Grid:
     ordered = counties.sort_index()
     polygons = ordered.geometry.to_numpy()
     lattice = lay_lattice(ordered.total_bounds, settings.cell_m)
-    owner = _owner_of_centres(lattice, polygons)
-    nearest = _owner_of_borders(lattice, polygons)
-    owner = np.where(owner < 0, nearest, owner)
+    owner = _owner_of_cells(lattice, polygons)
     ids = np.flatnonzero(owner >= 0)
-    rows, cols = np.divmod(ids, lattice.n_cols)
+    rows = (ids // lattice.n_cols).astype(np.int32)
+    cols = (ids % lattice.n_cols).astype(np.int32)
     lons, lats = centre_lines(lattice)
+    columns = {
+        "row": rows,
+        "col": cols,
+        "lon": lons[cols],
+        "lat": lats[rows],
+        "county_id": ordered.index.astype("str").take(owner[ids]),
+    }
+    # Nobody else holds the columns: a copy of 10**7 rows is saved.
     cells = pd.DataFrame(
-        {
-            "row": rows.astype(np.int32),
-            "col": cols.astype(np.int32),
-            "lon": lons[cols],
-            "lat": lats[rows],
-            "county_id": ordered.index.astype("str").take(owner[ids]),
-        },
-        index=pd.Index(ids.astype(np.int64), name="cell_id"),
+        columns, index=pd.Index(ids.astype(np.int64, copy=False), name="cell_id"), copy=False
     )
     return Grid(lattice, cells, settings.pixel_method)
 
@@ -92,20 +95,29 @@ def nearest_cells(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return found
 
 
+def _owner_of_cells(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
+    """Return for every cell of the lattice the polygon that it belongs to; -1 for cells that touch none."""
+    owner = _owner_of_centres(lattice, polygons)
+    np.copyto(owner, _owner_of_borders(lattice, polygons), where=owner < 0)
+    return owner
+
+
 def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
     """Return for every cell of the lattice the first polygon that contains its centre; -1 for none."""
     lons, lats = centre_lines(lattice)
     owner = np.full((lattice.n_rows, lattice.n_cols), -1, dtype=np.int32)
     for number, polygon in enumerate(polygons):
         west, south, east, north = polygon.bounds
-        cols = slice(*np.searchsorted(lons, [west, east]))
-        rows = slice(*np.searchsorted(lats, [south, north]))
-        free = owner[rows, cols] < 0
-        lon, lat = np.meshgrid(lons[cols], lats[rows])
+        left, right = np.searchsorted(lons, [west, east])
+        bottom, top = np.searchsorted(lats, [south, north])
         shapely.prepare(polygon)
-        inside = np.zeros(free.shape, dtype=bool)
-        inside[free] = shapely.contains_xy(polygon, lon[free], lat[free])
-        owner[rows, cols][inside] = number
+        # Some rows at a time, so that what is held beside the answer stays small.
+        step = max(1, CENTRES_AT_ONCE // max(1, right - left))
+        for row in range(bottom, top, step):
+            part = owner[row : min(row + step, top), left:right]
+            free = np.nonzero(part < 0)
+            inside = shapely.contains_xy(polygon, lons[left:right][free[1]], lats[row:top][free[0]])
+            part[free[0][inside], free[1][inside]] = number
     return owner.ravel()
 
 
