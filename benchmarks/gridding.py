@@ -83,38 +83,58 @@ class Bench:
 def raster_rows(bench: Bench) -> Iterator[dict]:
     """Rasters to 1 km and 500 m by exact area, tiled and striped."""
     for layout in ("tiled", "striped"):
-        kinds = [(1_000.0, 1, 1), (1_000.0, 2, 1)]
+        kinds = [Kind(1_000.0, 1), Kind(1_000.0, 2)]
         if layout == "tiled":
-            kinds += [(500.0, 1, 1), (500.0, 2, 1), (1_000.0, 2, 117)]
+            kinds += [Kind(500.0, 1), Kind(500.0, 2)]
+            kinds += [Kind(1_000.0, 2, 1), Kind(1_000.0, 2, 117), Kind(500.0, 2, 1)]
         yield from _cell_rows(bench, bench.sizes.raster, layout, kinds, RASTER_PEAK_MB)
 
 
 def nation_rows(bench: Bench) -> Iterator[dict]:
     """Sum a thousand million pixels to 1 km."""
-    kinds = [(1_000.0, 1, 1), (1_000.0, 2, 1)]
+    kinds = [Kind(1_000.0, 1), Kind(1_000.0, 2), Kind(1_000.0, 2, 1)]
     yield from _cell_rows(bench, bench.sizes.nation, "tiled", kinds, NATION_PEAK_MB)
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sum of a raster: to a bare lattice, or with counties to a grid and its tables."""
+
+    cell_m: float
+    threads: int
+    counties: int = 0
+
+    def __str__(self) -> str:
+        to = f"grid-{self.counties}c" if self.counties else "lattice"
+        return f"{self.cell_m:.0f}m/{self.threads}t/{to}"
+
+    def task(self, path: Path) -> Task:
+        """Return the task that measures it."""
+        given: dict[str, object] = {"path": str(path), "cell_m": self.cell_m, "threads": self.threads}
+        if self.counties:
+            return Task("gridding_rasters.sum_to_grid", given | {"counties": self.counties})
+        return Task("gridding_rasters.sum_to_lattice", given)
+
+    def goals(self, peak_mb: float) -> dict[str, float]:
+        """Return what is to be reached; the tables of a grid have no goal for memory."""
+        time = {"goal": ONE_THREAD_GOAL if self.threads == 1 else TWO_THREADS_GOAL}
+        return time if self.counties else {**time, "peak_goal_mb": peak_mb}
+
+
 def _cell_rows(
-    bench: Bench,
-    shape: Shape,
-    layout: str,
-    kinds: list[tuple[float, int, int]],
-    peak_goal_mb: float,
+    bench: Bench, shape: Shape, layout: str, kinds: list[Kind], peak_goal_mb: float
 ) -> Iterator[dict]:
-    """Sum one raster to cells of several sizes, by threads, with several counties."""
+    """Sum one raster to cells of several sizes, by threads, to a lattice and to a grid with counties."""
     about_id = "nation" if shape == bench.sizes.nation else "raster"
     path, total = make_raster(bench.folder, shape, layout)
     tasks = {"floor": Task("gridding_rasters.read_blocks", {"path": str(path)})}
-    names = [f"{cell_m:.0f}m/{threads}t/{counties}c" for cell_m, threads, counties in kinds]
-    tasks |= {name: _to_cells(path, *kind) for name, kind in zip(names, kinds, strict=True)}
-    case = bench.run(tasks)
-    for name, (cell_m, threads, counties) in zip(names, kinds, strict=True):
-        what = f"{shape} float32 deflate, {layout}, to {cell_m:.0f} m by exact area, {threads} threads, "
-        what += f"{counties} counties; floor: rasterio reads every block, 1 thread; error: of the total"
-        goals = {"goal": ONE_THREAD_GOAL if threads == 1 else TWO_THREADS_GOAL, "peak_goal_mb": peak_goal_mb}
-        about = {"id": f"{about_id}/{layout}/{name}", "what": what, "truth": total, **goals}
-        yield bench.row(about, case, name)
+    case = bench.run(tasks | {str(kind): kind.task(path) for kind in kinds})
+    for kind in kinds:
+        to = f"a grid of {kind.counties} counties, as tables" if kind.counties else "a lattice"
+        what = f"{shape} float32 deflate, {layout}, to {kind.cell_m:.0f} m by exact area on {to}, "
+        what += f"{kind.threads} threads; floor: rasterio reads every block, 1 thread; error: of the total"
+        about = {"id": f"{about_id}/{layout}/{kind}", "what": what, "truth": total}
+        yield bench.row(about | kind.goals(peak_goal_mb), case, str(kind))
 
 
 def rival_raster_rows(bench: Bench) -> Iterator[dict]:
@@ -128,7 +148,7 @@ def rival_raster_rows(bench: Bench) -> Iterator[dict]:
         "exactextract": Task("gridding_rasters.exactextract_cells", about, rounds=1),
     }
     floor = Task("gridding_rasters.read_blocks", {"path": str(path)})
-    case = bench.run({"floor": floor, "ours": _to_cells(path, 1000.0, 1, 1), **rivals})
+    case = bench.run({"floor": floor, "ours": Kind(1_000.0, 1).task(path), **rivals})
     for rival, task in rivals.items():
         what = f"{shape} float32 deflate, tiled, to 1 km, 1 thread; rival {task.rounds} round(s)"
         word = rival.replace(" ", "-")
@@ -278,11 +298,6 @@ def rival_lattice_rows(bench: Bench) -> Iterator[dict]:
     what = f"{pairs:,} pairs within 10 km of {side * side:,} cells and {given['places']:,} places"
     about = {"id": "lattice/pairs", "what": f"{what}; floor: numpy writes as many", "truth": float(pairs)}
     yield bench.row(about, case, "ours", "scikit-learn BallTree")
-
-
-def _to_cells(path: Path, cell_m: float, threads: int, counties: int) -> Task:
-    given = {"path": str(path), "cell_m": cell_m, "threads": threads, "counties": counties}
-    return Task("gridding_rasters.sum_to_cells", given)
 
 
 def _duckdb(path: str) -> Task:

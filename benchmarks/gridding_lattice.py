@@ -6,7 +6,8 @@ from measuring import Job
 
 from siteplanner.model.focal import focal_mean, make_disc, sum_within
 from siteplanner.model.gi_star import gi_star
-from siteplanner.model.grid import Grid, Lattice, centre_lines
+from siteplanner.model.grid import Grid
+from siteplanner.model.lattice import Lattice, centre_lines
 from siteplanner.model.sphere import great_circle_km
 
 SEED = 20260301

@@ -59,7 +59,7 @@ def spark_sums(path: str) -> Job:
 
 def count_pings(path: str, cell_m: float, engine: str) -> Job:
     """Our engine; the value is the number of pings in cells and outside."""
-    from siteplanner.engines import get_engine
+    from siteplanner.engines.engine import get_engine
     from siteplanner.layers.records import FootfallSource
     from siteplanner.scenario import EngineSettings
 
@@ -119,7 +119,7 @@ def geopandas_join(path: str, cell_m: float, rows: int) -> Job:
     import geopandas as gpd
     import shapely
 
-    from siteplanner.model.grid import to_plane
+    from siteplanner.model.lattice import to_plane
 
     lattice = _grid(cell_m).lattice
     west, south = np.meshgrid(np.arange(lattice.n_cols), np.arange(lattice.n_rows))

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
-from gridding_inputs import Shape, make_counties, make_raster, make_region
+from gridding_inputs import Shape, make_counties, make_raster
 from measuring import Job
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-    from siteplanner.layers.records import RasterSource
+    from siteplanner.layers.sources import RasterSource
 
 CACHE_BYTES = 64 << 20
 # The raster that compiles or loads the kernels before the clock starts.
@@ -31,8 +31,30 @@ def read_blocks(path: str) -> Job:
     return Job(work)
 
 
-def sum_to_cells(path: str, cell_m: float, threads: int, counties: int) -> Job:
-    """Our engine, pixels split by exact area; the value is the total of all cells and what lies outside."""
+def sum_to_lattice(path: str, cell_m: float, threads: int) -> Job:
+    """Our sum to a bare lattice, pixels split by exact area; the value is the total of all cells."""
+    from siteplanner.engines.lattice_sums import sum_raster
+    from siteplanner.model.lattice import lay_lattice
+
+    def sum_one(file: Path) -> Job:
+        with rasterio.open(file) as raster:
+            lattice = lay_lattice(raster.bounds, cell_m)
+
+        def work() -> float:
+            summed = sum_raster(_source(file), lattice, pixel_method="area", threads=threads)
+            return float(summed.people.sum() + summed.count_outside)
+
+        return Job(work)
+
+    sum_one(make_raster(Path(path).parent, WARM_UP, "tiled")[0]).work()
+    return sum_one(Path(path))
+
+
+def sum_to_grid(path: str, cell_m: float, threads: int, counties: int) -> Job:
+    """Our engine as a run uses it: a grid with its counties, and tables of people by cell and county.
+
+    The value is the total of all cells and what lies outside.
+    """
     from siteplanner.engines.embedded import EmbeddedEngine
     from siteplanner.model.grid import make_grid
     from siteplanner.scenario import GridSettings
@@ -103,11 +125,10 @@ def exactextract_cells(path: str, cell_m: float) -> Job:
     import shapely
     from exactextract import exact_extract
 
-    from siteplanner.model.grid import edge_lines, make_grid
-    from siteplanner.scenario import GridSettings
+    from siteplanner.model.lattice import edge_lines, lay_lattice
 
     with rasterio.open(path) as raster:
-        lattice = make_grid(make_region(raster.bounds), GridSettings(cell_m=cell_m)).lattice
+        lattice = lay_lattice(raster.bounds, cell_m)
     lons, lats = edge_lines(lattice)
     west, south = np.meshgrid(lons[:-1], lats[:-1])
     east, north = np.meshgrid(lons[1:], lats[1:])
@@ -157,7 +178,7 @@ def xarray_coarsen(path: str, cell_m: float) -> Job:
 
 
 def _source(path: Path) -> "RasterSource":
-    from siteplanner.layers.records import RasterSource
+    from siteplanner.layers.sources import RasterSource
 
     return RasterSource((str(path),), (path.name,), 0)
 

@@ -45,7 +45,8 @@ def run(
     scenario: Path, out: Path | None, overrides: tuple[str, ...], lang: Language | None, engine: str | None
 ) -> None:
     """Make the relocation plan of SCENARIO and write its map, memo, workbook and data."""
-    from siteplanner.layers import load_scenario, read_layers
+    from siteplanner.layers.reading import read_layers
+    from siteplanner.layers.scenario_file import load_scenario
     from siteplanner.outputs.folder import write_outputs
     from siteplanner.outputs.summary import summary_lines
     from siteplanner.plan import make_plan
@@ -72,7 +73,8 @@ def run(
 @_lang
 def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> None:
     """Read every input of SCENARIO, list every fault at once, write nothing."""
-    from siteplanner.layers import check_files, load_scenario
+    from siteplanner.layers.reading import check_files
+    from siteplanner.layers.scenario_file import load_scenario
 
     with _watching(lang or "zh") as watch:
         watch("layers")

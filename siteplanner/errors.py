@@ -76,3 +76,8 @@ class BusyError(SiteplannerError, RuntimeError):
     """Another run holds the output folder."""
 
     exit_code = 75
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a library says, cut to one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from siteplanner.engines import UnhashedFile, get_engine
+from siteplanner.engines.engine import UnhashedFile, get_engine
 from siteplanner.engines.hexagons import sum_hexagons
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
-from siteplanner.layers import Layers
+from siteplanner.layers.records import Layers
 from siteplanner.model.access import Access, Travel, measure_access
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import Clusters, group_branches

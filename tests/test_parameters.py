@@ -9,7 +9,8 @@ import pytest
 from region import branch_frame, scenario_text, write_region, write_roads
 
 import siteplanner.plan
-from siteplanner.layers import load_scenario, read_layers
+from siteplanner.layers.reading import read_layers
+from siteplanner.layers.scenario_file import load_scenario
 from siteplanner.model.access import Travel
 from siteplanner.outputs.parameters import parameters
 from siteplanner.plan import make_plan

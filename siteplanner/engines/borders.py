@@ -1,4 +1,4 @@
-"""Polygons in degrees as edges on a raster's pixels."""
+"""Polygons in degrees as sides, and as edges on a raster's pixels."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import numpy as np
 import shapely
 
 from siteplanner.engines.placing import Placing
+from siteplanner.engines.regions import Sides
 from siteplanner.engines.walk import Edges
-from siteplanner.model.grid import SEGMENT_DEG
+from siteplanner.model.lattice import SEGMENT_DEG
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,17 @@ class Borders:
     ring: np.ndarray
     owner: np.ndarray
     n_areas: int
+
+
+def polygon_sides(polygons: np.ndarray) -> Sides:
+    """Return the sides of polygons and multipolygons; the label of each is its place."""
+    # A multipolygon has no rings of its own, its parts have.
+    parts, polygon = shapely.get_parts(polygons, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
+    joined = ring[:-1] == ring[1:]
+    label = np.asarray(polygon, dtype=np.int64)[part[ring[:-1]]][joined]
+    return Sides(label, points[:-1][joined], points[1:][joined], len(polygons))
 
 
 def polygon_borders(polygons: np.ndarray) -> Borders:

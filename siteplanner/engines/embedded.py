@@ -6,17 +6,19 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplanner.engines import FootfallSum, PeopleSum
+from siteplanner.engines.engine import FootfallSum, PeopleSum
 from siteplanner.engines.footfall import OUTSIDE, Totals, finish, footfall_sum
+from siteplanner.engines.grid_plans import plan_people, plan_region
 from siteplanner.engines.ping_reader import count_pings
-from siteplanner.engines.raster_jobs import RasterJob, RasterSum, merge, sum_window
-from siteplanner.engines.raster_plans import plan_people, plan_region
+from siteplanner.engines.raster_jobs import RasterJob, RasterSum, merge, sum_windows
 from siteplanner.engines.sightings import count_sightings
 from siteplanner.engines.tallies import Partial
 from siteplanner.layers.clock import WEEKDAY_DAY
-from siteplanner.layers.records import FootfallSource, RasterSource
-from siteplanner.layers.threads import count_threads, in_order
-from siteplanner.model.grid import Grid, Lattice
+from siteplanner.layers.records import FootfallSource
+from siteplanner.layers.sources import RasterSource
+from siteplanner.layers.threads import count_threads
+from siteplanner.model.grid import Grid
+from siteplanner.model.lattice import Lattice
 from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS
 
@@ -79,10 +81,7 @@ class EmbeddedEngine:
 
     def _run(self, job: RasterJob) -> RasterSum:
         """Sum all windows of a raster; where they are summed does not show in the answer."""
-        sums = in_order(
-            lambda reader, window: sum_window(job, window, reader), job.paths, job.windows, self.threads
-        )
-        return merge(job, sums)
+        return merge(job, sum_windows(job, self.threads))
 
     def _count(self, source: FootfallSource, lattice: Lattice, report: Report) -> Counted:
         """Count all rows of pings; where they are counted does not show in the answer."""
@@ -103,9 +102,9 @@ def people_sum(total: RasterSum, counties: pd.Index) -> PeopleSum:
     """
     out = np.bincount(total.label, weights=total.people, minlength=len(counties))
     names = counties.astype("str")
-    parts = pd.DataFrame(
-        {"cell_id": total.cell_id, "county_id": names.take(total.label), "people": total.people}
-    )
+    columns = {"cell_id": total.cell_id, "county_id": names.take(total.label), "people": total.people}
+    # Nobody else holds the columns: a copy of 10**7 rows is saved.
+    parts = pd.DataFrame(columns, copy=False)
     account = pd.DataFrame(
         {
             "count_in": np.roll(total.count_in, -1),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from siteplanner.engines import FootfallSum
+from siteplanner.engines.engine import FootfallSum
 from siteplanner.engines.tallies import Partial
 from siteplanner.layers.clock import BAND_STARTS_H, N_BANDS, days_of_hours, is_weekend
 from siteplanner.model.grid import Grid

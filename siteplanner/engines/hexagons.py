@@ -12,12 +12,13 @@ from siteplanner.engines.placing import Placing, pixel_side, place_file
 from siteplanner.engines.polygons import sum_people_of
 from siteplanner.engines.raster_plans import SPLIT_SIDE
 from siteplanner.engines.walk import Method, edges_inside, lay_route, walk_window
-from siteplanner.layers import Layers
 from siteplanner.layers.gdal import open_geotiff
 from siteplanner.layers.pixels import Window
-from siteplanner.layers.records import RasterSource
-from siteplanner.model.grid import Grid, Lattice, edge_lines, to_plane
+from siteplanner.layers.records import Layers
+from siteplanner.layers.sources import RasterSource
+from siteplanner.model.grid import Grid
 from siteplanner.model.hexagons import Hexagons, check_number, lay_hexagons, names_of, side_m
+from siteplanner.model.lattice import Lattice, edge_lines, to_plane
 
 REGION = "region"
 OUTSIDE = "outside"

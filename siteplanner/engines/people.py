@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.engines import Engine, FootfallSum, PeopleSum
+from siteplanner.engines.engine import Engine, FootfallSum, PeopleSum
 from siteplanner.engines.polygons import sum_polygons
 from siteplanner.errors import Fault, InputError
-from siteplanner.layers import Layers, RasterSource
 from siteplanner.layers.rasters import nobody
+from siteplanner.layers.records import Layers
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.grid import Grid
 from siteplanner.stopwatch import Report, unreported
 from siteplanner.tables import FOOTFALL_BANDS

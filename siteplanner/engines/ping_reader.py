@@ -8,12 +8,12 @@ from siteplanner.engines.devices import DeviceSpool, device_spool
 from siteplanner.engines.pings import PingBinner, make_binner
 from siteplanner.engines.tallies import Partial, Tally, dense_bytes, make_tally, total
 from siteplanner.engines.threads import Worker, n_threads, side_by_side
-from siteplanner.errors import Fault, InputError
+from siteplanner.errors import Fault, InputError, first_line
 from siteplanner.layers.ping_files import PingFiles, RowGroup, open_pings, read_batches
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import Origin
-from siteplanner.layers.text_tables import UnreadableError, first_line
-from siteplanner.model.grid import Lattice
+from siteplanner.layers.text_tables import UnreadableError
+from siteplanner.model.lattice import Lattice
 from siteplanner.stopwatch import Report
 
 # Rows held at once by each thread: the columns of a batch stay in its cache.

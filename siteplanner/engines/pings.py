@@ -37,7 +37,7 @@ from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.ping_columns import column_of, floats, instants, sealed
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import WEIGHT_MAX, Origin, ping_faults
-from siteplanner.model.grid import Lattice, edge_lines, lattice_ids
+from siteplanner.model.lattice import Lattice, edge_lines, lattice_ids
 
 # The bins that tell a row are this much finer than the narrowest row.
 BINS_PER_ROW = 8.0

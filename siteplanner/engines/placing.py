@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyproj
 
-from siteplanner.model.grid import Lattice, to_lonlat, to_plane
+from siteplanner.model.lattice import Lattice, to_lonlat, to_plane
 
 # Geographic systems whose degrees are WGS 84 degrees to a few centimetres.
 LONLAT_CODES = (4326, 4490)

@@ -7,16 +7,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from siteplanner.engines.borders import Borders, lay_borders, polygon_borders
+from siteplanner.engines.borders import Borders, lay_borders, polygon_borders, polygon_sides
 from siteplanner.engines.placing import Placing, place_file
-from siteplanner.engines.regions import county_sides, in_pixels
+from siteplanner.engines.regions import in_pixels
 from siteplanner.engines.runs import Runs, fill_runs
 from siteplanner.engines.walk import Method, Route, edges_inside, lay_route, take_people, walk_window
 from siteplanner.errors import InputError
 from siteplanner.layers.gdal import open_geotiff, rasterio
 from siteplanner.layers.pixels import PixelReader, Window, list_windows
 from siteplanner.layers.rasters import unreadable_window
-from siteplanner.layers.records import RasterSource
+from siteplanner.layers.sources import RasterSource
 from siteplanner.layers.threads import count_threads, in_order
 
 _Added = tuple[np.ndarray, np.ndarray]
@@ -79,7 +79,7 @@ def sum_people_of(
     choose
         Tells for one file whether its pixels are split by area or go whole where their centre is.
     """
-    sides = county_sides(counties)
+    sides = polygon_sides(counties.geometry.to_numpy())
 
     def lay(placing: Placing, shape: tuple[int, int], starts: np.ndarray) -> Tile:
         runs = fill_runs(in_pixels(sides, placing), shape, sides.n_labels)

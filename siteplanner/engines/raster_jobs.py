@@ -1,20 +1,22 @@
 """One raster to cells as independent windows: plan the job, sum each window anywhere, merge in order.
 
-``job = plan_people(...)`` holds all that a window needs and can be pickled; ``sum_window(job, window)``
-does one window in any process; ``merge(job, sums)`` takes the sums in the order of ``job.windows``. The
-answer has the same bits wherever and in whatever number at a time the windows were done.
+A job holds all that a window needs and can be pickled; ``sum_window(job, window)`` does one window in any
+process; ``add_windows(job, sums)`` takes the sums in the order of ``job.windows``, and ``merge`` makes a list
+of what they add up to. The answer has the same bits wherever and in whatever number at a time the windows
+were done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from siteplanner.engines.control import labelled_box, lay_control, touched_cells
 from siteplanner.engines.nearest import grid_cells
 from siteplanner.engines.placing import Placing
 from siteplanner.engines.runs import Runs
 from siteplanner.engines.shares import Columns, Parts
-from siteplanner.engines.slanted import labelled_box, lay_control, sum_slanted, touched_cells
+from siteplanner.engines.slanted import sum_slanted
 from siteplanner.engines.straight import Spill, Target, sum_straight
 from siteplanner.errors import InputError
 from siteplanner.layers.gdal import rasterio
@@ -27,7 +29,8 @@ from siteplanner.layers.pixels import (
     pixel_faults,
 )
 from siteplanner.layers.rasters import unreadable_window
-from siteplanner.model.grid import Lattice
+from siteplanner.layers.threads import in_order
+from siteplanner.model.lattice import Lattice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,27 @@ class WindowSum:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LatticeSum:
+    """A whole raster on the lattice.
+
+    Parameters
+    ----------
+    people
+        People by cell, rows x columns, whose label is that of their cell.
+    key, others
+        People of other labels: ``cell_id * n_labels + label``, sorted, each once.
+    count_in, nodata
+        People and pixels without data by label + 1, from the raster itself.
+    """
+
+    people: np.ndarray
+    key: np.ndarray
+    others: np.ndarray
+    count_in: np.ndarray
+    nodata: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RasterSum:
     """A whole raster by cell and label.
 
@@ -155,7 +179,12 @@ def sum_window(job: RasterJob, window: Window, reader: PixelReader | None = None
     return WindowSum(window, target.dense, target.corner, key, people, target.count_in, target.nodata, report)
 
 
-def merge(job: RasterJob, sums: Iterable[WindowSum]) -> RasterSum:
+def sum_windows(job: RasterJob, threads: int) -> Iterator[WindowSum]:
+    """Sum all windows in this process, in the order of the job."""
+    return in_order(lambda reader, window: sum_window(job, window, reader), job.paths, job.windows, threads)
+
+
+def add_windows(job: RasterJob, sums: Iterable[WindowSum]) -> LatticeSum:
     """Add up the windows in the order of the job.
 
     Raises
@@ -178,7 +207,25 @@ def merge(job: RasterJob, sums: Iterable[WindowSum]) -> RasterSum:
         reports[part.window.tile].append(part.report)
     _refuse(job, reports)
     key, total = _add_equal(np.concatenate(keys), np.concatenate(people))
-    return _join(job, dense, (key, total), (count_in, nodata))
+    cell, label = np.divmod(key, job.n_labels)
+    at_home = job.home.ravel()[cell] == label
+    dense.ravel()[cell[at_home]] += total[at_home]
+    return LatticeSum(dense, key[~at_home], total[~at_home], count_in, nodata)
+
+
+def merge(job: RasterJob, sums: Iterable[WindowSum]) -> RasterSum:
+    """Add up the windows in the order of the job and list what is in the cells; errors as `add_windows`."""
+    total = add_windows(job, sums)
+    cell, label = np.divmod(total.key, job.n_labels)
+    flat, home = total.people.ravel(), job.home.ravel()
+    own = np.flatnonzero(flat)
+    own_label, own_people = home[own], flat[own]
+    if len(cell):
+        # Where a cell has people of its own label, those of larger labels come after them.
+        at = np.searchsorted(own, cell) + ((flat[cell] != 0.0) & (home[cell] < label))
+        own, own_label = np.insert(own, at, cell), np.insert(own_label, at, label)
+        own_people = np.insert(own_people, at, total.others)
+    return RasterSum(own, own_label, own_people, total.count_in, total.nodata)
 
 
 def _straight_box(axes: tuple[Parts, Columns], window: Window) -> tuple[int, int, int, int]:
@@ -222,27 +269,3 @@ def _refuse(job: RasterJob, reports: list[list[Report]]) -> None:
         faults += pixel_faults(merge_reports(passed), name, tile.shape[0] * tile.shape[1])
     if faults:
         raise InputError(faults)
-
-
-def _join(
-    job: RasterJob,
-    dense: np.ndarray,
-    spilt: tuple[np.ndarray, np.ndarray],
-    account: tuple[np.ndarray, np.ndarray],
-) -> RasterSum:
-    """Put those at home and the others in one table."""
-    key, people = spilt
-    cell, label = np.divmod(key, job.n_labels)
-    flat, home = dense.ravel(), job.home.ravel()
-    at_home = home[cell] == label
-    flat[cell[at_home]] += people[at_home]
-    cell, label, people = cell[~at_home], label[~at_home], people[~at_home]
-    own = np.flatnonzero(flat)
-    own_label = home[own]
-    at = np.searchsorted(own * np.int64(job.n_labels) + own_label, key[~at_home])
-    return RasterSum(
-        np.insert(own, at, cell),
-        np.insert(own_label, at, label),
-        np.insert(flat[own], at, people),
-        *account,
-    )

@@ -1,14 +1,12 @@
-"""Counties and the outline of the grid as sides in degrees, and these in the pixels of a raster."""
+"""Outlines of regions as sides in degrees, and these in the pixels of a raster."""
 
 from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
-import shapely
 
 from siteplanner.engines.placing import Placing
 from siteplanner.engines.runs import Edges, make_edges
-from siteplanner.model.grid import SEGMENT_DEG, Grid, edge_lines
+from siteplanner.model.lattice import SEGMENT_DEG, Lattice, edge_lines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,22 +27,16 @@ class Sides:
     n_labels: int
 
 
-def county_sides(counties: gpd.GeoDataFrame) -> Sides:
-    """Return the sides of the counties; a county's label is its place in the frame."""
-    # A multipolygon has no rings of its own, its parts have.
-    parts, county = shapely.get_parts(counties.geometry.to_numpy(), return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    joined = ring[:-1] == ring[1:]
-    label = np.asarray(county, dtype=np.int64)[part[ring[:-1]]][joined]
-    return Sides(label, points[:-1][joined], points[1:][joined], len(counties))
+def cell_sides(lattice: Lattice, home: np.ndarray) -> Sides:
+    """Return the sides between cells that belong to the grid and places that do not; the label is 0.
 
-
-def grid_sides(grid: Grid) -> Sides:
-    """Return the sides between cells that belong to the grid and places that do not; the label is 0."""
-    lattice = grid.lattice
+    Parameters
+    ----------
+    home
+        Rows x columns of the lattice; -1 for cells that do not belong to the grid.
+    """
     inside = np.zeros((lattice.n_rows + 2, lattice.n_cols + 2), dtype=bool)
-    inside[grid.cells["row"].to_numpy() + 1, grid.cells["col"].to_numpy() + 1] = True
+    inside[1:-1, 1:-1] = home >= 0
     lons, lats = edge_lines(lattice)
     row, col = np.nonzero(inside[1:-1, :-1] != inside[1:-1, 1:])
     upright = (lons[col], lats[row], lons[col], lats[row + 1])

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from siteplanner.layers.datum import CHINA_EAST, CHINA_NORTH, CHINA_SOUTH, CHINA_WEST, to_wgs84
-from siteplanner.model.grid import Lattice, edge_lines
+from siteplanner.model.lattice import Lattice, edge_lines
 from siteplanner.scenario import Datum
 
 STEP_DEG = 0.01

@@ -9,7 +9,7 @@ from siteplanner.errors import Fault, InputError
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import WEIGHT_MAX
 from siteplanner.layers.sightings import Sightings, read_sightings
-from siteplanner.model.grid import Lattice
+from siteplanner.model.lattice import Lattice
 
 
 def count_sightings(source: FootfallSource, lattice: Lattice) -> Partial:

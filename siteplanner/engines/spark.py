@@ -9,9 +9,9 @@ from dataclasses import replace
 from pyspark import RDD, SparkContext
 from pyspark.sql import SparkSession
 
-from siteplanner.engines import FootfallSum
 from siteplanner.engines.devices import PART_ROWS
 from siteplanner.engines.embedded import Counted, EmbeddedEngine
+from siteplanner.engines.engine import FootfallSum
 from siteplanner.engines.footfall import OUTSIDE
 from siteplanner.engines.ping_pieces import (
     Kind,
@@ -33,7 +33,8 @@ from siteplanner.layers.paths import is_uri
 from siteplanner.layers.ping_files import open_pings
 from siteplanner.layers.pixels import PixelReader, Window
 from siteplanner.layers.records import FootfallSource
-from siteplanner.model.grid import Grid, Lattice
+from siteplanner.model.grid import Grid
+from siteplanner.model.lattice import Lattice
 from siteplanner.scenario import EngineSettings
 from siteplanner.stopwatch import Report, unreported
 

@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name under which everybody knows them
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from siteplanner.engines import UnhashedFile
+from siteplanner.engines.engine import UnhashedFile
 from siteplanner.engines.ping_pieces import Kind, Piece, PingCount, count_rows
 from siteplanner.errors import Fault, InputError
 from siteplanner.layers.ping_files import FIRST_ROWS, checked_columns

@@ -8,8 +8,9 @@ from siteplanner.layers.findings import FAULTS_SHOWN
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file, find_place, is_uri
 from siteplanner.layers.ping_files import check_pings, parquet_files
 from siteplanner.layers.rasters import Bounds, check_headers
-from siteplanner.layers.records import FootfallSource, RasterSource
+from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.sightings import Sightings, check_sightings
+from siteplanner.layers.sources import RasterSource
 from siteplanner.layers.text_tables import UnreadableError
 from siteplanner.scenario import FootfallInput
 

@@ -1,4 +1,4 @@
-"""The one door to GDAL: its remote and virtual drivers are off before it is first loaded."""
+"""The door to the GDAL that reads rasters: remote and virtual drivers are off before it is first loaded."""
 
 import os
 import warnings
@@ -22,12 +22,11 @@ SETTINGS = {
 }
 os.environ.update(SETTINGS)
 
-import pyogrio  # noqa: E402
 import rasterio  # noqa: E402
 import rasterio.enums  # noqa: E402
 import rasterio.windows  # noqa: E402
 
-__all__ = ["open_geotiff", "pyogrio", "rasterio"]
+__all__ = ["open_geotiff", "rasterio"]
 
 
 def open_geotiff(path: str | Path) -> Any:  # noqa: ANN401 - rasterio ships no types

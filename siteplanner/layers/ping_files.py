@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from siteplanner.errors import Fault
+from siteplanner.errors import Fault, first_line
 from siteplanner.layers.clock import FIRST_YEAR, LAST_YEAR
 from siteplanner.layers.findings import FAULTS_SHOWN
 from siteplanner.layers.ping_columns import is_text, time_unit
@@ -18,7 +18,7 @@ from siteplanner.layers.rasters import Bounds
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import WEIGHT_MAX, Origin, out_of_years, ping_faults, swapped_fault
 from siteplanner.layers.sightings import column_names
-from siteplanner.layers.text_tables import UnreadableError, first_line
+from siteplanner.layers.text_tables import UnreadableError
 from siteplanner.layers.typed import LAT_MAX, LON_MAX
 
 NEEDED = ("lon", "lat", "time")

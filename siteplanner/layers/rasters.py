@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyproj
 
-from siteplanner.errors import Fault
+from siteplanner.errors import Fault, first_line
 from siteplanner.layers.gdal import open_geotiff, rasterio
 from siteplanner.layers.pixels import (
     PixelReader,
@@ -19,7 +19,6 @@ from siteplanner.layers.pixels import (
     new_report,
     pixel_faults,
 )
-from siteplanner.layers.text_tables import first_line
 from siteplanner.layers.threads import count_threads, in_order
 
 # A file cannot hold more than its bytes times what its compression can do; DEFLATE ends at 1,032. Above this
@@ -178,7 +177,7 @@ def _overlap_faults(
         return []
     try:
         turn = pyproj.Transformer.from_crs(raster.crs.to_wkt(), "EPSG:4326", always_xy=True)
-        west, south, east, north = turn.transform_bounds(*raster.bounds)
+        west, south, east, north = turn.transform_bounds(*_extent(raster))
     except (pyproj.exceptions.ProjError, rasterio.errors.RasterioError):
         found = "a coordinate system that does not lead to WGS 84"
         return [Fault(name, "", "", found, "one of the Earth, such as EPSG:4326")]
@@ -187,6 +186,14 @@ def _overlap_faults(
     found = f"pixels from {west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"
     wanted = "an overlap with the counties ({:.3f}, {:.3f} to {:.3f}, {:.3f})".format(*bounds)
     return [Fault(name, "", "", found, wanted)]
+
+
+def _extent(raster: Any) -> Bounds:  # noqa: ANN401 - rasterio ships no types
+    """Return the box around the pixels in the raster's own system, whichever way they are turned."""
+    place = raster.transform
+    cols, rows = np.array([[0, 0, 1, 1], [0, 1, 0, 1]]) * [[raster.width], [raster.height]]
+    x, y = place.a * cols + place.b * rows + place.c, place.d * cols + place.e * rows + place.f
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def _mosaic_faults(paths: Sequence[Path], names: Sequence[str]) -> list[Fault]:

@@ -18,9 +18,10 @@ from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
 from siteplanner.layers.placing import place
 from siteplanner.layers.point_tables import read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_headers, check_pixels
-from siteplanner.layers.records import FootfallSource, Layers, RasterSource
+from siteplanner.layers.records import FootfallSource, Layers
 from siteplanner.layers.roads import read_roads
 from siteplanner.layers.scenario_file import try_scenario
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.roads import build_network
 from siteplanner.scenario import FormatSettings, Inputs, RuleSettings, Scenario

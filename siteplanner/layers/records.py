@@ -5,26 +5,10 @@ from dataclasses import dataclass
 import geopandas as gpd
 import pandas as pd
 
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.roads import RoadNetwork
 from siteplanner.scenario import Datum
-
-
-@dataclass(frozen=True, slots=True)
-class RasterSource:
-    """Checked GeoTIFFs of counts per pixel, one or the tiles of a mosaic; opened by the engine, never held.
-
-    Parameters
-    ----------
-    paths, names
-        Files, and what the scenario calls them.
-    year
-        Year of the counts; 0 when they have none.
-    """
-
-    paths: tuple[str, ...]
-    names: tuple[str, ...]
-    year: int
 
 
 @dataclass(frozen=True, slots=True)

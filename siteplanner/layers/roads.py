@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from siteplanner.errors import EngineError, Fault
+from siteplanner.errors import EngineError, Fault, first_line
 from siteplanner.layers import vectors
 from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.findings import Findings
 from siteplanner.layers.paths import find_file
-from siteplanner.layers.text_tables import TextTable, UnreadableError, first_line
+from siteplanner.layers.text_tables import TextTable, UnreadableError
 from siteplanner.layers.typed import LAT_MAX, LON_MAX
 from siteplanner.model.roads import RoadLines
 from siteplanner.scenario import ROAD_CLASSES, RoadsInput

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from siteplanner.errors import Fault, InputError
+from siteplanner.errors import Fault, InputError, first_line
 from siteplanner.layers.clock import FIRST_YEAR, LAST_YEAR
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
 from siteplanner.layers.ping_columns import instants, is_text
@@ -25,7 +25,7 @@ from siteplanner.layers.row_faults import (
     swapped_fault,
     wrong_rows,
 )
-from siteplanner.layers.text_tables import UnreadableError, bytes_of, first_line
+from siteplanner.layers.text_tables import UnreadableError, bytes_of
 from siteplanner.layers.typed import LOCAL_ZONE
 from siteplanner.tables import FOOTFALL
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from siteplanner.errors import Fault
+from siteplanner.errors import Fault, first_line
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
 
 # A field longer than this is a broken quote, not a name.
@@ -229,8 +229,3 @@ def text_of(value: object) -> str:
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     return str(value)
-
-
-def first_line(error: BaseException) -> str:
-    """Return what a library says, cut to one line."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 import pyproj
 import shapely
 
+from siteplanner.errors import first_line
 from siteplanner.layers.encodings import EXPECTED, UndecodableError, decode
-from siteplanner.layers.text_tables import TextTable, UnreadableError, first_line, text_of, text_of_arrow
+from siteplanner.layers.text_tables import TextTable, UnreadableError, text_of, text_of_arrow
 
 WGS84 = pyproj.CRS.from_epsg(4326)
 # CGCS2000 and CRS84 lie within centimetres of WGS 84 and are taken as they stand.
@@ -147,7 +148,7 @@ def _gpkg_shape(blob: object, number: int) -> shapely.Geometry | None:
 
 def read_shapefile(path: Path, encoding: str | None) -> TextTable:
     """Read a Shapefile; the text of its table is decoded here, as GDAL would not refuse nonsense."""
-    from siteplanner.layers.gdal import pyogrio
+    from siteplanner.layers.ogr import pyogrio
 
     with path.open("rb") as file:
         if file.read(4) != SHAPEFILE_MAGIC:

@@ -11,7 +11,8 @@ from siteplanner import tables
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
 from siteplanner.model.focal import by_strips
-from siteplanner.model.grid import Grid, cell_ids, centre_lines
+from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.lattice import centre_lines
 from siteplanner.model.roads import RoadNetwork
 from siteplanner.model.sphere import EARTH_RADIUS_KM
 from siteplanner.model.travel import Ends, Streets, Trips, driving, snap, trips_within, walking

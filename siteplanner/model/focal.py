@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numba import get_num_threads, njit
 
-from siteplanner.model.grid import Grid, Lattice, centre_lines, edge_lines
+from siteplanner.model.grid import Grid
+from siteplanner.model.lattice import Lattice, centre_lines, edge_lines
 from siteplanner.model.sphere import EARTH_RADIUS_KM
 
 # Cells whose centres lie exactly on the rim belong to the disc in spite of rounding.

@@ -1,4 +1,4 @@
-"""One equal-area lattice for everything that is counted."""
+"""The cells of the region, on one equal-area lattice, for everything that is counted."""
 
 from dataclasses import dataclass
 
@@ -9,42 +9,12 @@ import shapely
 from numba import njit
 
 from siteplanner import tables
+from siteplanner.model.lattice import SEGMENT_DEG, Lattice, centre_lines, lattice_ids, lay_lattice, to_plane
 from siteplanner.model.sphere import nearest_km, unit_vectors
 from siteplanner.scenario import GridSettings, PixelMethod
 
-# WGS 84 (NIMA TR8350.2): semi-major axis in metres and first eccentricity.
-WGS84_A_M = 6_378_137.0
-WGS84_E2 = 6.694_379_990_141_316e-3
-WGS84_E = WGS84_E2**0.5
-
-# A straight line in degrees bends in the plane; pieces of this length stay within 0.1 m of it.
-SEGMENT_DEG = 0.02
-
-# Newton steps after the sine of the latitude; three reach the last bit below 85 degrees, one is spare.
-NEWTON_STEPS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Lattice:
-    """A cylindrical equal-area lattice on WGS 84.
-
-    The standard parallel is the region's middle latitude, so that rows and columns are straight in longitude
-    and latitude and areas are true. Its metres are not distances: those are taken on the sphere.
-
-    Parameters
-    ----------
-    standard_parallel_deg
-        Latitude of true scale, degrees.
-    x0_m, y0_m
-        South-west corner in the plane, m; multiples of ``cell_m``.
-    """
-
-    cell_m: float
-    standard_parallel_deg: float
-    x0_m: float
-    y0_m: float
-    n_rows: int
-    n_cols: int
+# Centres of cells that are looked for in a county at once: some 40 MB.
+CENTRES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,63 +48,24 @@ def make_grid(counties: gpd.GeoDataFrame, settings: GridSettings) -> Grid:
     """
     ordered = counties.sort_index()
     polygons = ordered.geometry.to_numpy()
-    lattice = _lay_lattice(ordered.total_bounds, settings.cell_m)
-    owner = _owner_of_centres(lattice, polygons)
-    nearest = _owner_of_borders(lattice, polygons)
-    owner = np.where(owner < 0, nearest, owner)
+    lattice = lay_lattice(ordered.total_bounds, settings.cell_m)
+    owner = _owner_of_cells(lattice, polygons)
     ids = np.flatnonzero(owner >= 0)
-    rows, cols = np.divmod(ids, lattice.n_cols)
+    rows = (ids // lattice.n_cols).astype(np.int32)
+    cols = (ids % lattice.n_cols).astype(np.int32)
     lons, lats = centre_lines(lattice)
+    columns = {
+        "row": rows,
+        "col": cols,
+        "lon": lons[cols],
+        "lat": lats[rows],
+        "county_id": ordered.index.astype("str").take(owner[ids]),
+    }
+    # Nobody else holds the columns: a copy of 10**7 rows is saved.
     cells = pd.DataFrame(
-        {
-            "row": rows.astype(np.int32),
-            "col": cols.astype(np.int32),
-            "lon": lons[cols],
-            "lat": lats[rows],
-            "county_id": ordered.index.astype("str").take(owner[ids]),
-        },
-        index=pd.Index(ids.astype(np.int64), name="cell_id"),
+        columns, index=pd.Index(ids.astype(np.int64, copy=False), name="cell_id"), copy=False
     )
     return Grid(lattice, cells, settings.pixel_method)
-
-
-def to_plane(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project WGS 84 degrees to the lattice's plane, m.
-
-    Closed form of the ellipsoidal projection: Snyder 1987, "Map projections: a working manual", equations
-    10-13 to 10-15 and 3-12.
-    """
-    scale = _scale(lattice.standard_parallel_deg)
-    x_m = WGS84_A_M * scale * np.radians(lon)
-    y_m = WGS84_A_M * _authalic_q(np.sin(np.radians(lat))) / (2.0 * scale)
-    return x_m, y_m
-
-
-def to_lonlat(lattice: Lattice, x_m: np.ndarray, y_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse of `to_plane`, degrees; the latitude by Newton's method (Snyder 1987, eq. 3-16)."""
-    scale = _scale(lattice.standard_parallel_deg)
-    lon = np.degrees(np.asarray(x_m, dtype=float) / (WGS84_A_M * scale))
-    q = 2.0 * scale * np.asarray(y_m, dtype=float) / WGS84_A_M
-    phi = np.arcsin(np.clip(q / 2.0, -1.0, 1.0))
-    for _ in range(NEWTON_STEPS):
-        sin = np.sin(phi)
-        slope = 2.0 * (1.0 - WGS84_E2) * np.cos(phi) / (1.0 - WGS84_E2 * sin**2) ** 2
-        phi = phi + (q - _authalic_q(sin)) / slope
-    return lon, np.degrees(phi)
-
-
-def centre_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Return the longitudes of the columns' centres and the latitudes of the rows' centres, degrees."""
-    x_m = lattice.x0_m + (np.arange(lattice.n_cols) + 0.5) * lattice.cell_m
-    y_m = lattice.y0_m + (np.arange(lattice.n_rows) + 0.5) * lattice.cell_m
-    return to_lonlat(lattice, x_m, np.zeros(0))[0], to_lonlat(lattice, np.zeros(0), y_m)[1]
-
-
-def edge_lines(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
-    """Return the longitudes of the edges of columns and the latitudes of the edges of rows, degrees."""
-    x_m = lattice.x0_m + np.arange(lattice.n_cols + 1) * lattice.cell_m
-    y_m = lattice.y0_m + np.arange(lattice.n_rows + 1) * lattice.cell_m
-    return to_lonlat(lattice, x_m, np.zeros(0))[0], to_lonlat(lattice, np.zeros(0), y_m)[1]
 
 
 def cell_ids(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
@@ -148,16 +79,6 @@ def cell_ids(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
         return np.full(wanted.shape, -1, dtype=np.int64)
     found = known[np.searchsorted(known, wanted).clip(max=known.size - 1)] == wanted
     return np.where(found, wanted, -1)
-
-
-def lattice_ids(lattice: Lattice, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Return the lattice cell of each point, int64, whether of the region or not; -1 off the lattice."""
-    x_m, y_m = to_plane(lattice, np.asarray(lon, dtype=float), np.asarray(lat, dtype=float))
-    col = np.floor((x_m - lattice.x0_m) / lattice.cell_m)
-    row = np.floor((y_m - lattice.y0_m) / lattice.cell_m)
-    # Comparisons with NaN are false: a point without coordinates is in no cell.
-    on_lattice = (col >= 0) & (col < lattice.n_cols) & (row >= 0) & (row < lattice.n_rows)
-    return np.where(on_lattice, row * lattice.n_cols + col, -1.0).astype(np.int64)
 
 
 def nearest_cells(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
@@ -174,32 +95,11 @@ def nearest_cells(grid: Grid, lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     return found
 
 
-def _scale(standard_parallel_deg: float) -> float:
-    phi = np.radians(standard_parallel_deg)
-    return float(np.cos(phi) / np.sqrt(1.0 - WGS84_E2 * np.sin(phi) ** 2))
-
-
-def _authalic_q(sin: np.ndarray) -> np.ndarray:
-    e_sin = WGS84_E * sin
-    return np.asarray((1.0 - WGS84_E2) * (sin / (1.0 - e_sin**2) + np.arctanh(e_sin) / WGS84_E))
-
-
-def _lay_lattice(bounds: np.ndarray, cell_m: float) -> Lattice:
-    west, south, east, north = (float(value) for value in bounds)
-    # A round latitude keeps the lattice where it is when a border is surveyed anew.
-    parallel = round((south + north) / 2.0, 1)
-    plane = Lattice(cell_m, parallel, 0.0, 0.0, 0, 0)
-    x_m, y_m = to_plane(plane, np.array([west, east]), np.array([south, north]))
-    first_col, last_col = (int(value) for value in np.floor(x_m / cell_m))
-    first_row, last_row = (int(value) for value in np.floor(y_m / cell_m))
-    return Lattice(
-        cell_m,
-        parallel,
-        first_col * cell_m,
-        first_row * cell_m,
-        last_row - first_row + 1,
-        last_col - first_col + 1,
-    )
+def _owner_of_cells(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
+    """Return for every cell of the lattice the polygon that it belongs to; -1 for cells that touch none."""
+    owner = _owner_of_centres(lattice, polygons)
+    np.copyto(owner, _owner_of_borders(lattice, polygons), where=owner < 0)
+    return owner
 
 
 def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
@@ -208,14 +108,16 @@ def _owner_of_centres(lattice: Lattice, polygons: np.ndarray) -> np.ndarray:
     owner = np.full((lattice.n_rows, lattice.n_cols), -1, dtype=np.int32)
     for number, polygon in enumerate(polygons):
         west, south, east, north = polygon.bounds
-        cols = slice(*np.searchsorted(lons, [west, east]))
-        rows = slice(*np.searchsorted(lats, [south, north]))
-        free = owner[rows, cols] < 0
-        lon, lat = np.meshgrid(lons[cols], lats[rows])
+        left, right = np.searchsorted(lons, [west, east])
+        bottom, top = np.searchsorted(lats, [south, north])
         shapely.prepare(polygon)
-        inside = np.zeros(free.shape, dtype=bool)
-        inside[free] = shapely.contains_xy(polygon, lon[free], lat[free])
-        owner[rows, cols][inside] = number
+        # Some rows at a time, so that what is held beside the answer stays small.
+        step = max(1, CENTRES_AT_ONCE // max(1, right - left))
+        for row in range(bottom, top, step):
+            part = owner[row : min(row + step, top), left:right]
+            free = np.nonzero(part < 0)
+            inside = shapely.contains_xy(polygon, lons[left:right][free[1]], lats[row:top][free[0]])
+            part[free[0][inside], free[1][inside]] = number
     return owner.ravel()
 
 

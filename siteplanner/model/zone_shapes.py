@@ -7,7 +7,7 @@ import shapely
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from siteplanner.model.grid import Lattice, edge_lines
+from siteplanner.model.lattice import Lattice, edge_lines
 
 # Rounds of majority smoothing; no source: two remove single cells and pairs and leave larger shapes alone.
 SMOOTHING_ROUNDS = 2

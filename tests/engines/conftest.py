@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import shapely
 
-from siteplanner.engines import get_engine
 from siteplanner.engines.embedded import EmbeddedEngine
+from siteplanner.engines.engine import get_engine
 from siteplanner.errors import EngineError
 from siteplanner.layers.gdal import rasterio
-from siteplanner.layers.records import RasterSource
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.grid import make_grid
 from siteplanner.scenario import EngineSettings, GridSettings
 

@@ -14,7 +14,8 @@ import shapely
 
 from siteplanner.engines.embedded import EmbeddedEngine
 from siteplanner.errors import EngineError, InputError
-from siteplanner.layers.records import FootfallSource, RasterSource
+from siteplanner.layers.records import FootfallSource
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.grid import make_grid
 from siteplanner.scenario import GridSettings
 

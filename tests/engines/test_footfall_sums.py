@@ -14,7 +14,8 @@ import shapely
 from siteplanner.errors import InputError
 from siteplanner.layers.datum import from_wgs84
 from siteplanner.layers.records import FootfallSource
-from siteplanner.model.grid import cell_ids, edge_lines, make_grid
+from siteplanner.model.grid import cell_ids, make_grid
+from siteplanner.model.lattice import edge_lines
 from siteplanner.scenario import GridSettings
 from siteplanner.tables import FOOTFALL_BANDS
 

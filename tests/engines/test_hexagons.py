@@ -16,7 +16,7 @@ from siteplanner.engines.people import sum_people
 from siteplanner.engines.polygons import sum_people_of, sum_polygons
 from siteplanner.errors import EngineError
 from siteplanner.layers import pixels
-from siteplanner.layers.records import RasterSource
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.grid import make_grid
 from siteplanner.model.hexagons import lay_hexagons
 from siteplanner.scenario import GridSettings

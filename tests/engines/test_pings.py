@@ -21,7 +21,8 @@ from siteplanner.layers.clock import days_of_hours
 from siteplanner.layers.datum import to_wgs84
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import Origin
-from siteplanner.model.grid import cell_ids, edge_lines, lattice_ids, make_grid
+from siteplanner.model.grid import cell_ids, make_grid
+from siteplanner.model.lattice import edge_lines, lattice_ids
 from siteplanner.scenario import GridSettings
 
 HERE = Origin("here.parquet")

@@ -17,8 +17,9 @@ from siteplanner.engines.embedded import EmbeddedEngine
 from siteplanner.engines.shares import by_column, share_out
 from siteplanner.layers import pixels
 from siteplanner.layers.gdal import rasterio
-from siteplanner.layers.records import RasterSource
-from siteplanner.model.grid import edge_lines, make_grid, to_lonlat, to_plane
+from siteplanner.layers.sources import RasterSource
+from siteplanner.model.grid import make_grid
+from siteplanner.model.lattice import edge_lines, to_lonlat, to_plane
 from siteplanner.scenario import GridSettings
 
 SHARED = os.environ.get("SITEPLANNER_SHARED_DATA")

@@ -13,19 +13,21 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from siteplanner.engines.borders import polygon_sides
 from siteplanner.engines.embedded import EmbeddedEngine, people_sum
+from siteplanner.engines.grid_plans import plan_people
 from siteplanner.engines.nearest import grid_cells
 from siteplanner.engines.placing import Placing
 from siteplanner.engines.raster_jobs import merge, sum_window
-from siteplanner.engines.raster_plans import plan_people
-from siteplanner.engines.regions import county_sides, grid_sides, in_pixels
+from siteplanner.engines.regions import cell_sides, in_pixels
 from siteplanner.engines.runs import fill_runs
 from siteplanner.errors import InputError
 from siteplanner.layers import pixels
 from siteplanner.layers.gdal import rasterio
 from siteplanner.layers.pixels import list_windows
-from siteplanner.layers.records import RasterSource
-from siteplanner.model.grid import edge_lines, make_grid, to_lonlat
+from siteplanner.layers.sources import RasterSource
+from siteplanner.model.grid import make_grid
+from siteplanner.model.lattice import edge_lines, to_lonlat
 from siteplanner.scenario import GridSettings
 
 PLACE = (0.0033, 0.0, 111.985, 0.0, -0.0027, 37.07)
@@ -71,9 +73,8 @@ def test_runs_hold_the_pixels_whose_centres_shapely_finds_inside(seed, n_points,
     cells = np.roll(cells, 1) if seed % 2 else cells
     frame = gpd.GeoDataFrame(geometry=cells, crs="EPSG:4326")
     a, e = 11.0 / shape[1], -11.0 / shape[0]
-    runs = fill_runs(
-        in_pixels(county_sides(frame), Placing((a, 0.0, -0.5, 0.0, e, 10.5), "")), shape, len(cells)
-    )
+    sides = polygon_sides(frame.geometry.to_numpy())
+    runs = fill_runs(in_pixels(sides, Placing((a, 0.0, -0.5, 0.0, e, 10.5), "")), shape, len(cells))
     lon = -0.5 + a * (np.arange(shape[1]) + 0.5)
     lat = 10.5 + e * (np.arange(shape[0]) + 0.5)
     lon, lat = np.meshgrid(lon, lat)
@@ -90,7 +91,8 @@ def test_a_centre_on_a_common_border_belongs_to_one_county(make_counties):
     counties = make_counties(
         shapely.box(0.0, 0.0, 3.5, 2.5), shapely.box(3.5, 0.0, 8.0, 2.5), shapely.box(0.0, 2.5, 8.0, 5.0)
     )
-    edges = in_pixels(county_sides(counties), Placing((1.0, 0.0, 0.0, 0.0, -1.0, 5.0), ""))
+    sides = polygon_sides(counties.geometry.to_numpy())
+    edges = in_pixels(sides, Placing((1.0, 0.0, 0.0, 0.0, -1.0, 5.0), ""))
     labels = labels_of(fill_runs(edges, (5, 8), 3), 8)
     assert (labels >= 0).all()
     # East of an upright border; and of a flat one, what lies south of the raster's first rows.
@@ -101,7 +103,8 @@ def test_a_centre_on_a_common_border_belongs_to_one_county(make_counties):
 
 def test_where_counties_overlap_the_smallest_id_holds(make_counties):
     counties = make_counties(shapely.box(4.0, 0.0, 8.0, 5.0), shapely.box(0.0, 0.0, 6.0, 5.0))
-    edges = in_pixels(county_sides(counties), Placing((1.0, 0.0, 0.0, 0.0, -1.0, 5.0), ""))
+    sides = polygon_sides(counties.geometry.to_numpy())
+    edges = in_pixels(sides, Placing((1.0, 0.0, 0.0, 0.0, -1.0, 5.0), ""))
     assert labels_of(fill_runs(edges, (5, 8), 2), 8)[0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
 
 
@@ -109,12 +112,14 @@ def test_the_outline_of_the_grid_holds_the_centres_of_its_cells(make_counties):
     ring = shapely.Point(112.05, 37.05).buffer(0.04).difference(shapely.Point(112.05, 37.05).buffer(0.02))
     grid = make_grid(make_counties(ring), GridSettings(cell_m=700.0))
     lattice = grid.lattice
+    home = np.full((lattice.n_rows, lattice.n_cols), -1)
+    home[grid.cells["row"], grid.cells["col"]] = 0
     for crs in ("", pyproj.CRS("EPSG:32649").to_wkt()):
         placing = (
             Placing(PLACE, "") if not crs else Placing((211.0, 0.0, 587_000.0, 0.0, -211.0, 4_106_000.0), crs)
         )
         shape = (60, 70)
-        labels = labels_of(fill_runs(in_pixels(grid_sides(grid), placing), shape, 1), shape[1])
+        labels = labels_of(fill_runs(in_pixels(cell_sides(lattice, home), placing), shape, 1), shape[1])
         col, row = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
         u, v = placing.to_cells(lattice, col, row)
         on = (u >= 0) & (v >= 0) & (u < lattice.n_cols) & (v < lattice.n_rows)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from siteplanner.engines import get_engine
+from siteplanner.engines.engine import get_engine
 from siteplanner.errors import EngineError
 from siteplanner.scenario import SPARK_FIXED, EngineSettings
 

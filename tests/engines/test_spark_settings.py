@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from siteplanner.engines import get_engine
+from siteplanner.engines.engine import get_engine
 from siteplanner.engines.java import check_java
 from siteplanner.errors import EngineError
 from siteplanner.scenario import SPARK_FIXED, EngineSettings

@@ -14,7 +14,7 @@ from siteplanner.engines.people import conservation, sum_people
 from siteplanner.engines.polygons import sum_polygons
 from siteplanner.engines.walk import Edges, edges_inside, lay_route, walk_window
 from siteplanner.layers.pixels import Window
-from siteplanner.layers.records import RasterSource
+from siteplanner.layers.sources import RasterSource
 
 PLACE = (0.01, 0.0, 112.0, 0.0, -0.01, 37.2)
 KEPT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

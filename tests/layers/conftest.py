@@ -8,10 +8,9 @@ import pytest
 import shapely
 
 from siteplanner.errors import InputError
-from siteplanner.layers import check_layers, read_layers
 from siteplanner.layers.findings import Findings
 from siteplanner.layers.gdal import rasterio
-from siteplanner.layers.reading import _read
+from siteplanner.layers.reading import _read, check_layers, read_layers
 from siteplanner.layers.scenario_file import load_scenario
 
 WEST_COUNTY = shapely.box(112.0, 37.0, 112.2, 37.2)

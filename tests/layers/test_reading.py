@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from siteplanner import tables
-from siteplanner.layers import check_files
 from siteplanner.layers.datum import from_wgs84
+from siteplanner.layers.reading import check_files
 
 H = "branch_id,name,lon,lat"
 PLACED = [column.name for column in tables.PLACED]

@@ -15,7 +15,8 @@ from siteplanner.model.access import (
     pairs_within,
 )
 from siteplanner.model.demand import Demand
-from siteplanner.model.grid import make_grid, to_lonlat
+from siteplanner.model.grid import make_grid
+from siteplanner.model.lattice import to_lonlat
 from siteplanner.scenario import AccessSettings, GridSettings
 
 SETTINGS = AccessSettings()

@@ -6,7 +6,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siteplanner.model.grid import Lattice, cell_ids, centre_lines, edge_lines, make_grid, to_lonlat, to_plane
+from siteplanner.model.grid import cell_ids, make_grid
+from siteplanner.model.lattice import Lattice, centre_lines, edge_lines, to_lonlat, to_plane
 from siteplanner.scenario import GridSettings
 
 LATTICE = Lattice(500.0, 37.7, 9_721_000.0, 4_545_500.0, 1_368, 764)

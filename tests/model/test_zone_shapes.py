@@ -2,7 +2,7 @@ import numpy as np
 import shapely
 from planted_city import small_grid
 
-from siteplanner.model.grid import edge_lines
+from siteplanner.model.lattice import edge_lines
 from siteplanner.model.zone_shapes import dissolve, join_cells, smooth_kinds
 
 

@@ -11,13 +11,15 @@ import shapely
 from scipy import ndimage
 
 from siteplanner import tables
-from siteplanner.layers import Layers, RasterSource
 from siteplanner.layers.catalogue_file import load_catalogue
+from siteplanner.layers.records import Layers
+from siteplanner.layers.sources import RasterSource
 from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
 from siteplanner.model.formats import Formats
-from siteplanner.model.grid import Grid, Lattice
+from siteplanner.model.grid import Grid
+from siteplanner.model.lattice import Lattice
 from siteplanner.model.ledger import Ledger
 from siteplanner.model.market import Market
 from siteplanner.model.quotas import Quotas

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.grid import Lattice, to_lonlat
+from siteplanner.model.lattice import Lattice, to_lonlat
 from siteplanner.plan import Plan
 
 TOP = 254  # highest code of a value; 255 means out of reach, 0 nothing
