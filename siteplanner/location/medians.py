@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.interchange import Arena, Limits, Walk, improve, shake, start_walk
+from siteplanner.location.interchange import improve, shake
 from siteplanner.location.neighbours import Neighbours, list_columns, nearest_open
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.solution import relative_gap
+from siteplanner.location.walks import Arena, Limits, Walk, start_walk
 
 FULL_COLUMNS = 100_000
 """Up to so many pairs every site keeps all its rows; beyond, those that its opening could concern."""

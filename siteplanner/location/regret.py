@@ -30,11 +30,11 @@ from siteplanner.location.solution import Solution
 STEADY = 1e-12
 """Share of the unit that is rounding."""
 
-OWN_SHARE = 0.4
+OWN_SHARE = 0.3
 """Share of the time for all scenarios' own best plans together."""
 
-MIXTURE_SHARE = 0.2
-"""Share of what is left of the time for one mixture."""
+MIXTURE_SHARE, AGAIN_SHARE = 0.2, 0.5
+"""Share of what is left of the time for one mixture, and for what is solved again."""
 
 INNER_SHARE = 0.2
 """Inner solves stop at this share of the gap that is asked for, as their gaps add up."""
@@ -42,11 +42,17 @@ INNER_SHARE = 0.2
 LEAST_GAP = 1e-8
 """Least gap of an inner solve: the programs behind it are exact to a few billionths."""
 
-MIXTURES_MORE, MIXTURES_PER_SCENARIO = 10, 4
-"""Most mixtures."""
+FIRST_GAP = 1e-3
+"""Inner solves first stop at this gap; what matters is solved again."""
+
+REFINE_SHARE, REFINE_STEP = 0.5, 4.0
+"""Solved again is what adds more than this share to the distance, and to a gap so many times smaller."""
+
+QUIET_MIXTURES = 2
+"""Mixtures in a row that may bring little."""
 
 SETTLED_SHARE = 0.05
-"""Mixtures are done when a better one could close only this share of the gap."""
+"""Little is this share of the distance of bound and worst regret."""
 
 DAMPING = 0.5
 """Weight of the best mixture so far in the next one: keeps cutting planes from jumping."""
@@ -76,6 +82,9 @@ class Ledger:
         self.chosen: Mask = np.empty(0, dtype=np.bool_)
         self.worths: Floats = np.empty(0)
         self.worst, self.bound = np.inf, 0.0
+        self.mixture: Floats = np.empty(0)
+        self.slack = 0.0
+        self.gaps = np.full(best.low.size + 1, FIRST_GAP)
         self._known: dict[bytes, Floats] = {}
         self.iterations = 0
 
@@ -109,6 +118,14 @@ class Ledger:
         if bound > self.bound:
             self.bound = bound
             self._tell()
+
+    def cap(self, at: int, high: float) -> None:
+        """Take a bound on a scenario's best if it is lower: every regret in it is less than was feared."""
+        best = self.best
+        best.high[at] = min(best.high[at], max(high, best.low[at]))
+        self.worst = float(self.regrets().max())
+        self.bound = min(self.bound, self.worst)
+        self._tell()
 
     def gap(self) -> float:
         """Distance of bound and worst regret as a share of the mean best."""
@@ -179,7 +196,7 @@ def inner_gap(effort: Effort) -> float:
 
 def solve_each(case: Scenarios) -> tuple[Best, int]:
     """Solve every scenario on its own; also return the iterations."""
-    gap = inner_gap(case.effort)
+    gap = max(inner_gap(case.effort), FIRST_GAP)
     n_scenarios = len(case.terms)
     found: list[Solution] = []
     for at in range(n_scenarios):
@@ -201,8 +218,14 @@ def lower_regret(ledger: Ledger) -> None:
     _close_by_mixtures(ledger, search)
     if not ledger.is_over():
         _kick(ledger, search)
-    if not ledger.is_over():
-        _close_by_program(ledger, search)
+    share, before = REFINE_SHARE, math.inf
+    while not ledger.is_over() and ledger.gap() < before:
+        before = ledger.gap()
+        _refine(ledger, search, share)
+        if not ledger.is_over():
+            _close_by_program(ledger, search)
+        # The program ends at the least regret against the best known: what is left is doubt about the best.
+        share = 0.0
 
 
 def _search_from(ledger: Ledger, search: RegretSearch, chosen: Mask) -> bool:
@@ -215,26 +238,76 @@ def _search_from(ledger: Ledger, search: RegretSearch, chosen: Mask) -> bool:
 
 def _close_by_mixtures(ledger: Ledger, search: RegretSearch) -> None:
     """Raise the bound by the mixture that the plans known regret most, and learn from its best plan."""
-    case = ledger.case
-    n_scenarios = len(case.terms)
-    inner = inner_gap(case.effort)
+    n_scenarios = len(ledger.case.terms)
     centre = _quantise(np.full(n_scenarios, 1.0 / n_scenarios))
-    mixture = centre
-    for _ in range(MIXTURES_MORE + MIXTURES_PER_SCENARIO * n_scenarios):
-        measure = ledger.measure(certain=False)
-        if ledger.is_over() or not measure.slope.any():
-            return
-        solution = case.solve(mixture * measure.slope, inner, MIXTURE_SHARE)
-        ledger.iterations += solution.iterations
-        before = ledger.bound
-        ledger.tighten(float(mixture @ measure.level) - case.sign * solution.bound)
+    mixture, tried, quiet = centre, set[bytes](), 0
+    while mixture.tobytes() not in tried and quiet < QUIET_MIXTURES:
+        tried.add(mixture.tobytes())
+        before, distance = ledger.bound, ledger.worst - ledger.bound
+        _try_mixture(ledger, search, mixture, max(inner_gap(ledger.case.effort), FIRST_GAP))
         if ledger.bound > before:
             centre = mixture
-        _search_from(ledger, search, solution.open)
+        quiet = quiet + 1 if ledger.bound - before < SETTLED_SHARE * distance else 0
         target, most = _best_mixture(ledger)
-        if most - ledger.bound <= SETTLED_SHARE * (ledger.worst - ledger.bound):
+        if ledger.is_over() or most - ledger.bound <= SETTLED_SHARE * (ledger.worst - ledger.bound):
             return
         mixture = _quantise(DAMPING * centre + (1.0 - DAMPING) * target)
+
+
+def _try_mixture(
+    ledger: Ledger, search: RegretSearch, mixture: Floats, gap: float, share: float = MIXTURE_SHARE
+) -> None:
+    """Bound by a mixture, and search from its best plan."""
+    measure = ledger.measure(certain=False)
+    if not (mixture * measure.slope).any():
+        return
+    solution = ledger.case.solve(mixture * measure.slope, gap, share)
+    ledger.iterations += solution.iterations
+    bound = float(mixture @ measure.level) - ledger.case.sign * solution.bound
+    if bound > ledger.bound or not ledger.mixture.size:
+        ledger.mixture, ledger.slack = mixture, abs(solution.bound - solution.objective)
+    ledger.tighten(bound)
+    _search_from(ledger, search, solution.open)
+
+
+def _refine(ledger: Ledger, search: RegretSearch, share: float) -> None:
+    """Solve again, to a smaller gap, what adds most to the distance of bound and worst regret.
+
+    That is a scenario's own best, or the mixture behind the bound. Ends when no more than a share of the
+    distance is due to them.
+    """
+    gaps = ledger.gaps
+    while not ledger.is_over():
+        adds = _list_slack(ledger)
+        if adds.sum() < share * (ledger.worst - ledger.bound):
+            return
+        adds[gaps <= LEAST_GAP] = 0.0
+        at = int(np.argmax(adds))
+        if adds[at] <= 0:
+            return
+        gaps[at] = max(min(gaps[at], adds[at] / max(ledger.unit, 1e-300)) / REFINE_STEP, LEAST_GAP)
+        if at < gaps.size - 1:
+            _solve_again(ledger, search, at, float(gaps[at]))
+        else:
+            _try_mixture(ledger, search, ledger.mixture, float(gaps[at]), AGAIN_SHARE)
+
+
+def _list_slack(ledger: Ledger) -> Floats:
+    """List what the doubt about each scenario's best, and about the mixture, adds to the distance."""
+    measure = ledger.measure(certain=False)
+    weight = ledger.mixture.copy() if ledger.mixture.size else np.zeros(measure.slope.size)
+    weight[int(np.argmax(ledger.regrets()))] += 1.0
+    doubt = measure.slope * (ledger.best.high - ledger.best.low)
+    return np.append(weight * doubt, ledger.slack)
+
+
+def _solve_again(ledger: Ledger, search: RegretSearch, at: int, gap: float) -> None:
+    own = np.zeros(len(ledger.case.terms))
+    own[at] = 1.0
+    solution = ledger.case.solve(own, gap, AGAIN_SHARE)
+    ledger.iterations += solution.iterations
+    ledger.cap(at, ledger.case.sign * solution.bound)
+    _search_from(ledger, search, solution.open)
 
 
 def _quantise(mixture: Floats) -> Floats:

@@ -21,6 +21,9 @@ from siteplanner.location.serving import find_unreached
 from siteplanner.location.solution import Progress, Solution
 from siteplanner.location.terms import Term
 
+LEAST_SHARE = 0.08
+"""Share of all time that a solve within a solve is given at least, if it is left."""
+
 LEAST_S = 0.05
 """A solve within a solve is given at least so many seconds."""
 
@@ -86,11 +89,12 @@ class Scenarios:
         if self.kind == "p_median":  # a plan serves every row of any scenario, in all of them
             idle = self.weights.any(axis=0) & (weight == 0)
             weight[idle] = LEAST_WEIGHT * max(float(weight.max(initial=0.0)), 1.0)
-        seconds = share * self.seconds_left()
+        left = self.seconds_left()
+        seconds = max(share * left, min(left, LEAST_SHARE * self.effort.time_limit))
         call: Options = {
             **self.options,
             "gap": gap,
-            "time_limit": max(seconds, LEAST_S) if math.isfinite(seconds) else None,
+            "time_limit": max(seconds, LEAST_S) if math.isfinite(left) else None,
             "progress": progress,
             "warm": self.effort.warm,
         }

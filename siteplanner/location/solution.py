@@ -147,6 +147,7 @@ class RobustSolution:
         """Most that any scenario loses against its own best."""
         return float(self.regret.max())
 
+
 def relative_gap(objective: float, bound: float) -> float:
     """Distance of the bound from the objective as a share of the objective."""
     distance = abs(bound - objective)

@@ -1,12 +1,11 @@
 """Plans for several scenarios against trying all open sets, and the doors around them."""
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from instances import tiny_cost, tiny_matrix, tiny_options
+from instances import all_plans, tiny_cost, tiny_matrix, tiny_options, values_of_plans
 from test_brute_force import RULES
 
 from siteplanner.location import Infeasible, Solution, Warm, solve_robust, verify, verify_robust
@@ -34,18 +33,15 @@ def draw(rng, kind, names):
 def values_of_all(problem, data, options):
     """Scenario values of every open set that keeps the rules and serves every row of any scenario."""
     kind, matrix, weights, n_open = problem
-    outside, used = data["outside"], weights.max(axis=0)
-    values = []
-    for sites in combinations(range(matrix.shape[1]), n_open):
-        chosen = np.zeros(matrix.shape[1], dtype=bool)
-        chosen[list(sites)] = True
-        worth = objective_of(kind, chosen, matrix, weight=used, outside=outside)
-        claim = Solution(chosen, worth, worth, 0.0, "optimal", 0.0, 0)
-        if np.isfinite(worth) and not verify(
-            kind, claim, matrix, n_open, weight=used, outside=outside, **options
-        ):
-            values.append([objective_of(kind, chosen, matrix, weight=w, outside=outside) for w in weights])
-    return np.array(values)
+    plans, outside, used = all_plans(matrix.shape[1], n_open), data["outside"], weights.max(axis=0)
+    worths = values_of_plans(kind, matrix, plans, used, outside)
+    keep = []
+    for at in np.flatnonzero(np.isfinite(worths)):
+        worth = float(worths[at])
+        claim = Solution(plans[at], worth, worth, 0.0, "optimal", 0.0, 0)
+        if not verify(kind, claim, matrix, n_open, weight=used, outside=outside, **options):
+            keep.append(at)
+    return np.array([values_of_plans(kind, matrix, plans[keep], w, outside) for w in weights]).T
 
 
 def expected(aim, values, chance, sign):
@@ -94,7 +90,7 @@ def middle(kind, seed=5):
     if kind == "p_median":
         matrix = sp.csr_array(np.round(far * 1000))
     elif kind == "max_capture":
-        matrix, outside = sp.csr_array(np.where(far < 0.25, np.exp(-9 * far), 0.0)), 0.3 + rng.random(300)
+        matrix, outside = sp.csr_array(np.where(far < 0.2, np.exp(-9 * far), 0.0)), 2 + rng.random(300)
     else:
         matrix = sp.csr_array((far < 0.13).astype(float))
     return matrix, weights, outside
