@@ -25,7 +25,7 @@ from siteplanner.location.epigraph import Epigraph, close_by_epigraph
 from siteplanner.location.options import Effort, Floats, Mask
 from siteplanner.location.regret_search import Measure, RegretSearch
 from siteplanner.location.scenarios import Scenarios
-from siteplanner.location.solution import Solution
+from siteplanner.location.solution import Progress, Solution
 
 STEADY = 1e-12
 """Share of the unit that is rounding."""
@@ -51,6 +51,9 @@ REFINE_SHARE, REFINE_STEP = 0.5, 4.0
 QUIET_MIXTURES = 2
 """Mixtures in a row that may bring little."""
 
+SMALL_PAIRS = 50_000
+"""Pairs of rows and sites, over all scenarios, up to which one program is faster than many mixtures."""
+
 SETTLED_SHARE = 0.05
 """Little is this share of the distance of bound and worst regret."""
 
@@ -75,8 +78,11 @@ class Best(NamedTuple):
 class Ledger:
     """Everything known: the scenarios' best, the incumbent, the bound, and who wants to hear of it."""
 
-    def __init__(self, case: Scenarios, best: Best, probability: Floats, *, relative: bool) -> None:
+    def __init__(
+        self, case: Scenarios, best: Best, probability: Floats, *, relative: bool, progress: Progress | None
+    ) -> None:
         self.case, self.best, self.probability = case, best, probability
+        self._progress = progress
         self._relative = relative
         self.unit = float(probability @ np.abs(best.low))
         self.chosen: Mask = np.empty(0, dtype=np.bool_)
@@ -170,11 +176,9 @@ class Ledger:
         return bool(first < second)
 
     def _tell(self) -> None:
-        effort = self.case.effort
-        if effort.progress is not None and self.chosen.size:
-            seconds = time.monotonic() - effort.started
-            scale = self.scale()
-            effort.progress(self.worst * scale, self.bound * scale, seconds)
+        if self._progress is not None and self.chosen.size:
+            scale, seconds = self.scale(), time.monotonic() - self.case.effort.started
+            self._progress(self.worst * scale, self.bound * scale, seconds)
 
     def _refuse_free(self) -> None:
         if self._relative and self.case.kind == "p_median":
@@ -194,9 +198,18 @@ def inner_gap(effort: Effort) -> float:
     return max(INNER_SHARE * effort.gap, LEAST_GAP)
 
 
-def solve_each(case: Scenarios) -> tuple[Best, int]:
+def is_large(case: Scenarios) -> bool:
+    """Tell whether mixtures and loose solves come first, or the program over all scenarios at once."""
+    return sum(term.pairs.col_rows.size for term in case.terms) > SMALL_PAIRS
+
+
+def first_gap(case: Scenarios) -> float:
+    """Gap of the scenarios' own best plans at first."""
+    return max(inner_gap(case.effort), FIRST_GAP if is_large(case) else 0.0)
+
+
+def solve_each(case: Scenarios, gap: float) -> tuple[Best, int]:
     """Solve every scenario on its own; also return the iterations."""
-    gap = max(inner_gap(case.effort), FIRST_GAP)
     n_scenarios = len(case.terms)
     found: list[Solution] = []
     for at in range(n_scenarios):
@@ -215,7 +228,8 @@ def lower_regret(ledger: Ledger) -> None:
     search = RegretSearch(case.terms, case.shift, case.rules, ledger.measure(certain=False))
     for chosen in ledger.best.plans.copy():
         _search_from(ledger, search, chosen)
-    _close_by_mixtures(ledger, search)
+    if is_large(case):
+        _close_by_mixtures(ledger, search)
     if not ledger.is_over():
         _kick(ledger, search)
     share, before = REFINE_SHARE, math.inf

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from siteplanner.location.engine import threads_for
 from siteplanner.location.frontier import Weighted
 from siteplanner.location.options import Floats, Options, read_vector
-from siteplanner.location.regret import Ledger, lower_regret, solve_each
+from siteplanner.location.regret import Ledger, first_gap, lower_regret, solve_each
 from siteplanner.location.scenarios import state_scenarios
 from siteplanner.location.solution import Aim, RobustSolution, Solution, gap_status, relative_gap
 
@@ -63,10 +63,12 @@ def solve_robust(
     case = state_scenarios(kind, matrix, weights, n_open, outside, options)
     chance = _read_probability(probability, len(case.terms))
     with threads_for(sum(term.pairs.col_rows.size for term in case.terms)):
-        best, iterations = solve_each(case)
-        ledger = Ledger(case, best, chance, relative=aim == "relative_regret")
+        is_mean, effort = aim == "mean", case.effort
+        best, iterations = solve_each(case, effort.gap if is_mean else first_gap(case))
+        progress = None if is_mean else effort.progress
+        ledger = Ledger(case, best, chance, relative=aim == "relative_regret", progress=progress)
         ledger.iterations = iterations
-        if aim == "mean":
+        if is_mean:
             return _best_mean(ledger, chance)
         lower_regret(ledger)
         return _report(ledger, aim)

@@ -161,6 +161,16 @@ def test_nothing_to_cover_is_no_regret():
     assert (solution.objective, solution.bound, solution.status) == (0.0, 0.0, "optimal")
 
 
+def test_progress_of_the_mean_is_its_own():
+    matrix, weights, _ = middle("max_coverage")
+    told = []
+    solution = solve_robust(
+        "max_coverage", matrix, weights, 8, aim="mean", progress=lambda *now: told.append(now)
+    )
+    assert told[-1][0] == pytest.approx(solution.mean)
+    assert all(value <= bound for value, bound, _ in told)
+
+
 def test_progress_and_warm_are_used():
     matrix, weights, _ = middle("max_coverage")
     told, warm = [], Warm()
