@@ -86,6 +86,19 @@ def make_coverage(  # noqa: PLR0913 - what the instance varies in
     return Instance(name, cover, weight, n_open, cells, sites, {})
 
 
+def make_scenarios(instance: Instance, seed: int, n_scenarios: int) -> Floats:
+    """Draw demand scenarios: every region of a 5 x 5 raster grows by a factor of its own.
+
+    Factors are log-normal, sigma 0.5.
+    """
+    rng = np.random.default_rng([seed, n_scenarios, 25])
+    low, size = instance.cells.min(axis=0), np.ptp(instance.cells, axis=0)
+    block = np.minimum(((instance.cells - low) / size * 5).astype(np.int64), 4)
+    growth = np.exp(0.5 * rng.normal(size=(n_scenarios, 25)))
+    scenarios: Floats = np.round(instance.weight * growth[:, 5 * block[:, 0] + block[:, 1]], 3)
+    return scenarios
+
+
 def make_square(seed: int, n_cells: int, n_sites: int, radius: float, n_open: int) -> Instance:
     """Recipe of Cordeau, Furini & Ljubić (2019): points even in a square of side 30, demand 1 to 100."""
     rng = np.random.default_rng([seed, n_cells, n_sites, 30])

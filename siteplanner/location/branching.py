@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from siteplanner.location.interchange import Limits
 from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent
 from siteplanner.location.medians import Chase, Interchange
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Mask
+from siteplanner.location.walks import Limits
 
 NODE_STEPS = 150
 """Steps of the ascent at a node, which starts at its parent's multipliers."""

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from siteplanner.location.branching import Tree
-from siteplanner.location.interchange import Limits
 from siteplanner.location.lagrange import Ascent, ascend, sites_settled, start_ascent, trim
 from siteplanner.location.medians import Chase, Interchange
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.program import NO_LIMIT
 from siteplanner.location.radius import MOST_ENTRIES, MOST_ENTRIES_RULES, close_by_program, gather_steps
+from siteplanner.location.walks import Limits
 
 ROUNDS = 12
 """Most rounds of ascent and search before branching."""

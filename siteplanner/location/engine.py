@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numba
 import numpy as np
@@ -15,8 +15,8 @@ from siteplanner.location.master import Master
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.program import NO_LIMIT, solve_linear
 from siteplanner.location.rules import Rules
-from siteplanner.location.search import SwapSearch
-from siteplanner.location.solution import PROVED_GAP, relative_gap
+from siteplanner.location.search import Found, SwapSearch
+from siteplanner.location.solution import relative_gap
 from siteplanner.location.terms import Term, sum_marginals, sum_values
 
 STALL_SHARE = 0.01
@@ -55,11 +55,18 @@ class Outcome(NamedTuple):
     iterations: int
 
 
+class Improver(Protocol):
+    """A local search."""
+
+    def improve(self, chosen: Mask, deadline: float) -> Found:
+        """Swap from a feasible set until nothing improves or time is up."""
+
+
 class Race:
     """Incumbent, bound and clock of one solve."""
 
     def __init__(self, effort: Effort, report: Callable[[float], float]) -> None:
-        self._effort, self._report = effort, report
+        self.effort, self._report = effort, report
         self.deadline = effort.started + effort.time_limit
         self.chosen: Mask = np.empty(0, dtype=np.bool_)
         self.value, self.bound = -np.inf, np.inf
@@ -94,13 +101,12 @@ class Race:
 
     def has_proof(self) -> bool:
         """Tell whether the asked gap is reached, in the units of the caller's objective."""
-        wanted = max(self._effort.gap, PROVED_GAP / 2)
-        return relative_gap(self._report(self.value), self._report(self.bound)) <= wanted
+        return relative_gap(self._report(self.value), self._report(self.bound)) <= self.effort.wanted
 
     def _tell(self) -> None:
-        if self._effort.progress is not None:
-            seconds = time.monotonic() - self._effort.started
-            self._effort.progress(self._report(self.value), self._report(self.bound), seconds)
+        if self.effort.progress is not None:
+            seconds = time.monotonic() - self.effort.started
+            self.effort.progress(self._report(self.value), self._report(self.bound), seconds)
 
 
 def maximise(
@@ -197,7 +203,7 @@ def close_by_program(
     for point in (start, race.chosen, *effort.warm.points):
         master.cut(point.astype(np.float64), 0.0)
     _close_by_stages(master, race, search, (terms, rules, effort), kicks=kicks)
-    _close_by_branching(master, race, search, terms)
+    close_by_branching(master, race, search, lambda chosen: sum_values(terms, chosen))
 
 
 def _close_by_stages(
@@ -212,7 +218,7 @@ def _close_by_stages(
     terms, rules, effort = problem
     first = True
     while True:
-        relaxed = _close_by_relaxation(master, race, effort)
+        relaxed = close_by_relaxation(master, race, effort)
         if race.is_over() or relaxed is None:
             return
         if first:
@@ -231,7 +237,7 @@ def _search_from(chosen: Mask, race: Race, search: SwapSearch) -> None:
     race.offer(found.chosen, found.value)
 
 
-def _close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:
+def close_by_relaxation(master: Master, race: Race, effort: Effort) -> Floats | None:
     """Cut off fractional points until the relaxation stops moving; return the last of them."""
     slow, point = 0, None
     centre: Floats | None = None
@@ -266,7 +272,9 @@ def _slack(race: Race, master: Master) -> float:
     return max(1e-9, 0.02 * gap / max(master.n_clusters, 1))
 
 
-def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> None:
+def close_by_branching(
+    master: Master, race: Race, search: Improver, value_of: Callable[[Mask], float]
+) -> None:
     """Solve the program with 0/1 sites, cut at its answer, repeat: ends at the optimum given time."""
     exact, nodes = False, FIRST_NODES
     while not race.is_over():
@@ -278,7 +286,7 @@ def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: l
             return
         added = 0
         if answer.point is not None:
-            added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, terms)  # noqa: PLR2004
+            added = _try_answer(answer.point[: race.chosen.size] > 0.5, master, race, search, value_of)  # noqa: PLR2004
         if not added and answer.state == "solved":
             if exact:
                 return
@@ -292,9 +300,11 @@ def _close_by_branching(master: Master, race: Race, search: SwapSearch, terms: l
             exact = False
 
 
-def _try_answer(chosen: Mask, master: Master, race: Race, search: SwapSearch, terms: list[Term]) -> int:
+def _try_answer(
+    chosen: Mask, master: Master, race: Race, search: Improver, value_of: Callable[[Mask], float]
+) -> int:
     """Value a set, improve it, and cut at both; return the number of cuts."""
-    race.offer(chosen, sum_values(terms, chosen))
+    race.offer(chosen, value_of(chosen))
     found = search.improve(chosen, race.deadline)
     race.iterations += found.steps
     race.offer(found.chosen, found.value)

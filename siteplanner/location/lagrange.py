@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from siteplanner.location.interchange import Limits
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Floats, Ints, Mask
+from siteplanner.location.walks import Limits
 
 MEMORY = 0.8
 """Share of the last direction that is kept in the next one (Camerini, Fratta & Maffioli 1975)."""

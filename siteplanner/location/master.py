@@ -31,6 +31,9 @@ class Relaxed(NamedTuple):
 class Master:
     """The cut pool and the program that holds it."""
 
+    columns_after, rows_before = 0, 0
+    """Columns of the program after those of the clusters, and added rows that stand before the cuts."""
+
     def __init__(self, terms: list[Term], rules: Rules, value: float, seed: int) -> None:
         self._terms, self._rules = terms, rules
         self._offsets = cluster_offsets(terms)
@@ -39,11 +42,15 @@ class Master:
         n_sites = rules.lower.size
         self._settled = sum(term.settled.amount for term in terms) * self._scale
         self._by_site: Floats = sum((term.settled.by_site for term in terms), np.zeros(n_sites)) * self._scale
-        self._program = Program(rules, self._by_site, self.n_clusters, seed)
+        self._program = self._state_program(seed)
         self._cluster = np.empty(0, dtype=np.int64)
         self._const: Floats = np.empty(0)
         self._idle = np.empty(0, dtype=np.int64)
         self._slope = sp.csr_array((0, n_sites))
+
+    def _state_program(self, seed: int) -> Program:
+        """State the program without cuts: the sum of what sites and clusters are worth."""
+        return Program(self._rules, self._by_site, self.n_clusters, seed)
 
     def cut(self, point: Floats, slack: float) -> int:
         """Add the cuts that lower the worth of a point by more than a share of the objective.
@@ -74,7 +81,7 @@ class Master:
         bound, reduced = self._certify(duals)
         n_sites = self._rules.lower.size
         point = np.clip(answer.point[:n_sites], self.lower, self.upper)
-        self._forget_idle(duals.added)
+        self._forget_idle(duals.added[self.rows_before :])
         return Relaxed(point, bound / self._scale, reduced / self._scale)
 
     def solve(self, seconds: float, gap: float, chosen: Mask | None, nodes: int) -> Answer:
@@ -82,12 +89,13 @@ class Master:
 
         Stops after so many nodes of the search tree.
         """
-        start = None
-        if chosen is not None:
-            point = chosen.astype(np.float64)
-            start = np.concatenate([point, self._worth(point) - 1e-9 * SCALE])
+        start = None if chosen is None else self._complete(chosen.astype(np.float64))
         answer = self._program.solve(seconds, gap, start, nodes=nodes)
         return answer._replace(bound=(answer.bound + self._settled) / self._scale)
+
+    def _complete(self, point: Floats) -> Floats:
+        """Give a point of the sites its values in the further columns, a hair below their limits."""
+        return np.concatenate([point, self._worth(point) - 1e-9 * SCALE])
 
     @property
     def n_clusters(self) -> int:
@@ -122,7 +130,7 @@ class Master:
         cluster = which + offset
         pick: sp.csr_array = sp.csr_array(
             (np.ones(which.size), (np.arange(which.size), cluster)),
-            shape=(which.size, self.n_clusters),
+            shape=(which.size, self.n_clusters + self.columns_after),
         )
         self._program.add_rows(sp.csr_array(sp.hstack([-slope, pick], format="csr")), const)
         self._cluster = np.concatenate([self._cluster, cluster])
@@ -143,19 +151,24 @@ class Master:
         if (total <= 0).any():
             return np.inf, np.zeros(self.lower.size)
         share = share / total[self._cluster]
+        price, sides = self._price_rules(duals)
+        reduced = self._by_site + self._slope.T @ share - self._rules.matrix.T @ price
+        box = np.maximum(reduced * self.lower, reduced * self.upper).sum()
+        return float(self._settled + share @ self._const + sides + box), reduced
+
+    def _price_rules(self, duals: Duals) -> tuple[Floats, float]:
+        """Multipliers of the rules with the sign that their finite side allows, and what they cost."""
         high, low = self._rules.high, self._rules.low
         price = np.where(np.isfinite(high), np.maximum(duals.rules, 0.0), 0.0)
         refund = np.where(np.isfinite(low), np.minimum(duals.rules, 0.0), 0.0)
         sides = np.where(price > 0, high, 0.0) @ price + np.where(refund < 0, low, 0.0) @ refund
-        reduced = self._by_site + self._slope.T @ share - self._rules.matrix.T @ (price + refund)
-        box = np.maximum(reduced * self.lower, reduced * self.upper).sum()
-        return float(self._settled + share @ self._const + sides + box), reduced
+        return price + refund, float(sides)
 
     def _forget_idle(self, dual: Floats) -> None:
         self._idle = np.where(dual > 0, 0, self._idle + 1)
         old = self._idle >= IDLE_ROUNDS
         if old.any():
-            self._program.drop_added_rows(np.flatnonzero(old))
+            self._program.drop_added_rows(np.flatnonzero(old) + self.rows_before)
             keep = np.flatnonzero(~old)
             self._cluster, self._const, self._idle = self._cluster[keep], self._const[keep], self._idle[keep]
             self._slope = sp.csr_array(self._slope[keep])

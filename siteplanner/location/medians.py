@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.interchange import Arena, Limits, Walk, improve, shake, start_walk
+from siteplanner.location.interchange import improve, shake
 from siteplanner.location.neighbours import Neighbours, list_columns, nearest_open
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.rules import Rules, build_rules
-from siteplanner.location.solution import PROVED_GAP, relative_gap
+from siteplanner.location.solution import relative_gap
+from siteplanner.location.walks import Arena, Limits, Walk, start_walk
 
 FULL_COLUMNS = 100_000
 """Up to so many pairs every site keeps all its rows; beyond, those that its opening could concern."""
@@ -149,7 +150,7 @@ class Chase:
         if math.isinf(self.value):
             return self.value
         show, unit = self.median.measure.show(self.value), self.median.unit
-        wanted = max(self._effort.gap, PROVED_GAP / 2)
+        wanted = self._effort.wanted
         goal = min(self.median.measure.hide(show - wanted * abs(show)), self.value)
         return min(goal, self.value - unit * (1 - 1e-5)) if unit else goal
 
@@ -159,7 +160,7 @@ class Chase:
 
     def has_proof(self) -> bool:
         """Tell whether the asked gap is reached, in the caller's objective."""
-        wanted = max(self._effort.gap, PROVED_GAP / 2)
+        wanted = self._effort.wanted
         show = self.median.measure.show
         return math.isfinite(self.value) and relative_gap(show(self.value), show(self.bound)) <= wanted
 

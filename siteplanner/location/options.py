@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from siteplanner.location.solution import Progress
+from siteplanner.location.solution import PROVED_GAP, Progress
 from siteplanner.location.warm import Warm
 
 Mask = NDArray[np.bool_]
@@ -89,6 +89,11 @@ class Effort:
     seed: int
     progress: Progress | None
     warm: Warm
+
+    @property
+    def wanted(self) -> float:
+        """Gap at which a solve stops: 0 is as near as a floating-point solver calls the same number."""
+        return self.gap or PROVED_GAP / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from siteplanner.location.options import Effort, Floats, Ints, Mask, Options, Si
 from siteplanner.location.program import Answer, solve_linear
 from siteplanner.location.rules import build_rules
 from siteplanner.location.serving import find_unreached
-from siteplanner.location.solution import PROVED_GAP, Solution, gap_status, relative_gap
+from siteplanner.location.solution import Solution, gap_status, relative_gap
 
 FIRST_ROWS = 4
 """Rows to begin with, as a multiple of the open sites."""
@@ -108,7 +108,7 @@ class _Closing:
         return distance / gain if gain > 0 else math.inf
 
     def _is_over(self) -> bool:
-        wanted = max(self._effort.gap, PROVED_GAP / 2)
+        wanted = self._effort.wanted
         return relative_gap(self.radius, self.bound) <= wanted or time.monotonic() >= self._deadline
 
     def _start(self) -> None:

@@ -46,7 +46,7 @@ def max_coverage(cover: Any, weight: ArrayLike, n_open: int, **options: Unpack[O
     if levels is not None:
         sets, origin = merge_sets(matrix, weights, levels, sites.locked_open, sites.locked_closed)
         return _cover_sets(sets, sites, effort, (levels, origin))
-    terms: list[Term] = [_cover_term(matrix, weights, sites, effort)]
+    terms: list[Term] = [cover_term(matrix, weights, sites, effort)]
     return report_solution(terms, maximise(terms, build_rules(sites), sites, effort), sites, effort)
 
 
@@ -91,10 +91,9 @@ def max_capture(
         raise ValueError(f"outside must be above 0, but is not in demand row {int(np.argmax(others <= 0))}")
     bonus = _read_bonus(bonus_cover, bonus_weight, matrix.shape[1])
     sites, effort = read_options(options, matrix.shape[1], n_open)
-    folded = fold_capture(matrix, weights, others, sites.locked_open, sites.locked_closed)
-    terms: list[Term] = [CaptureTerm(gather_rows(folded, sites, effort), folded.settled)]
+    terms: list[Term] = [capture_term(matrix, weights, others, sites, effort)]
     if bonus is not None:
-        terms.append(_cover_term(*bonus, sites, effort))
+        terms.append(cover_term(*bonus, sites, effort))
     outcome = maximise(terms, build_rules(sites), sites, effort, kicks=True)
     return report_solution(terms, outcome, sites, effort)
 
@@ -117,7 +116,16 @@ def _certify(sets: Sets, rules: Rules, dual: Dual, trace: tuple[Floats, NDArray[
     return Certificate(levels, share, price, dual.bound * sets.unit)
 
 
-def _cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:
+def capture_term(
+    utility: sp.csr_array, weight: Floats, outside: Floats, sites: SiteOptions, effort: Effort
+) -> CaptureTerm:
+    """State checked capture as a term, without the sites that are fixed."""
+    folded = fold_capture(utility, weight, outside, sites.locked_open, sites.locked_closed)
+    return CaptureTerm(gather_rows(folded, sites, effort), folded.settled)
+
+
+def cover_term(cover: sp.csr_array, weight: Floats, sites: SiteOptions, effort: Effort) -> CoverTerm:
+    """State checked coverage as a term, without the sites that are fixed."""
     folded = fold_cover(cover, weight, sites.locked_open, sites.locked_closed)
     return CoverTerm(gather_rows(folded, sites, effort), folded.settled)
 

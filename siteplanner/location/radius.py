@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from numba import njit
 from numpy.typing import NDArray
 
-from siteplanner.location.interchange import Limits
 from siteplanner.location.medians import Chase
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Floats, Ints, Mask
 from siteplanner.location.program import Program
+from siteplanner.location.walks import Limits
 
 SCALE = 1000.0
 """The gap that is left inside the program: keeps HiGHS' absolute tolerances far below it."""

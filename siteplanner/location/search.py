@@ -102,7 +102,7 @@ class SwapSearch:
             if not closing.size:
                 break
             closed = _draw(closing, 1.0 - likely[closing], rng)
-            opening = np.flatnonzero(_partners(self._sparse, shaken, activity, closed))
+            opening = np.flatnonzero(swap_partners(self._sparse, shaken, activity, closed))
             if opening.size:
                 shaken[closed], shaken[_draw(opening, likely[opening], rng)] = False, True
         return shaken
@@ -128,7 +128,7 @@ class SwapSearch:
         for site in movable[np.argsort(walk.marginal()[movable], kind="stable")]:
             if time.monotonic() >= deadline or visits > REINSERT_VISITS:
                 break
-            fits = _partners(self._sparse, walk.chosen, walk.activity, int(site))
+            fits = swap_partners(self._sparse, walk.chosen, walk.activity, int(site))
             if not fits.any():
                 continue
             visits += 2 * self._visits[site]
@@ -244,7 +244,7 @@ def _pair_up(
 
 
 @njit(cache=True)
-def _partners(
+def swap_partners(
     rules: PackedRules, chosen: Mask, activity: Floats, site: int
 ) -> Mask:  # pragma: no cover - compiled
     """Mark the closed sites that may be opened in exchange for this one."""

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from siteplanner.location.clash import explain
 from siteplanner.location.closing import close_median
 from siteplanner.location.errors import NoPlanInTime
-from siteplanner.location.interchange import Limits
 from siteplanner.location.medians import Chase, Interchange, Median
 from siteplanner.location.neighbours import Neighbours, largest_whole, list_neighbours
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules, build_rules
 from siteplanner.location.solution import Solution, gap_status, relative_gap
+from siteplanner.location.walks import Limits
 
 WARM_STARTS = 3
 """So many of the sets that earlier solves found are searched from."""

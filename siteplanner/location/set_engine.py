@@ -23,7 +23,6 @@ from siteplanner.location.program import solve_linear
 from siteplanner.location.rules import Rules
 from siteplanner.location.set_search import SetSearch, start_state
 from siteplanner.location.sets import Sets, gather, restrict_sets, spread
-from siteplanner.location.solution import PROVED_GAP
 from siteplanner.location.terms import CoverTerm
 from siteplanner.location.tree import Node, Tree
 from siteplanner.location.warm import Multipliers
@@ -224,7 +223,7 @@ class SetSolver:
         root = Node(relaxation.bound, self.lower, self.upper, nothing, relaxation.start())
         tree = Tree(self.sets, self.rules, root, lambda: race.seconds_left() > 0)
         # A hair below what was asked: bounds are raised by their rounding before they are compared.
-        wanted = 0.999 * max(self.effort.gap, PROVED_GAP / 2)
+        wanted = 0.999 * self.effort.wanted
         nodes = 0
         while tree.is_open() and not race.is_over():
             x = tree.expand(self.incumbent, wanted)

@@ -84,6 +84,70 @@ class Solution:
     unreached: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
+Aim = Literal["mean", "regret", "relative_regret"]
+
+
+@dataclass(frozen=True, eq=False)
+class RobustSolution:
+    """One open set for all scenarios, with its proof.
+
+    Attributes
+    ----------
+    open
+        One boolean per site.
+    aim
+        What was asked for.
+    objective
+        Mean objective, or worst regret: the most that any of ``regret`` can be.
+    bound
+        No feasible open set is better than this. Valid whatever the status.
+    gap
+        ``|bound - objective|`` as a share of the objective (mean), of the mean of ``best`` (regret), or as it
+        is (relative regret, a share already).
+    status
+        ``optimal`` (gap at most 1e-6), ``gap_reached`` (the asked gap) or ``time_limit``.
+    mean
+        Probability-weighted mean of ``value``.
+    value
+        Objective of the open set in each scenario.
+    best, best_bound
+        Objective of the best plan known for each scenario alone, and the bound on it.
+    best_open
+        Those plans, scenarios x sites.
+    regret
+        Per scenario the most that is lost against its own best, in the objective's unit (or as a share of
+        the best with ``relative_regret``): measured from ``best_bound``.
+    chosen_share
+        Per site the share of scenarios, by probability, whose own best plan opens it.
+    iterations, seconds
+        Of all solves together.
+    unreached
+        Demand rows with weight in some scenario that no site reaches (p-median).
+    """
+
+    open: NDArray[np.bool_]
+    aim: Aim
+    objective: float
+    bound: float
+    gap: float
+    status: Status
+    mean: float
+    value: NDArray[np.float64]
+    best: NDArray[np.float64]
+    best_bound: NDArray[np.float64]
+    best_open: NDArray[np.bool_]
+    regret: NDArray[np.float64]
+    chosen_share: NDArray[np.float64]
+    iterations: int
+    seconds: float
+    unreached: NDArray[np.int64]
+
+    @property
+    def worst_regret(self) -> float:
+        """Most that any scenario loses against its own best."""
+        return float(self.regret.max())
+
+
 def relative_gap(objective: float, bound: float) -> float:
     """Distance of the bound from the objective as a share of the objective."""
     distance = abs(bound - objective)

@@ -59,7 +59,7 @@ def verify(  # noqa: PLR0913 - the inputs of the problem, in its own words
         return [f"open is not one boolean per site: {chosen.dtype}, {chosen.shape}"]
     count = int(chosen.sum())
     faults = [] if n_open in {None, count} else [f"n_open: {count} open, {n_open} asked"]
-    faults += _check_rules(chosen, Options(**options))  # type: ignore[typeddict-item]
+    faults += check_rules(chosen, Options(**options))  # type: ignore[typeddict-item]
     faults += _check_unreached(kind, solution, matrix, weight)
     value = objective_of(kind, chosen, matrix, weight=weight, outside=outside, kappa=kappa, capacity=capacity)
     if fixed_cost is not None:
@@ -215,7 +215,8 @@ def _check_numbers(kind: Kind, solution: Solution, value: float) -> Iterator[str
         yield "status: optimal, but bound and objective differ"
 
 
-def _check_rules(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
+def check_rules(chosen: NDArray[np.bool_], options: Options) -> Iterator[str]:
+    """Name every rule that an open set breaks, as it is worded."""
     yield from _check_locks(chosen, options)
     yield from _check_groups(chosen, options)
     for left, right in np.asarray(

@@ -7,7 +7,6 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from siteplanner.location import Solution, verify
-from siteplanner.location.verify import objective_of
 
 
 def tiny_matrix(rng, n_rows=14, n_sites=9, kind="max_capture"):
@@ -127,21 +126,38 @@ class Province:
         return {"bonus_cover": self.bonus_cover, "bonus_weight": self.bonus_weight}
 
 
-def brute_force(kind, matrix, n_open, *, options, **data):
-    """Best objective over all feasible open sets by trying each; None if there is none."""
-    bonus = data.pop("bonus", None)
-    best = None
-    sign = 1 if kind.startswith("max") else -1
-    for sites in combinations(range(matrix.shape[1]), n_open):
-        chosen = np.zeros(matrix.shape[1], dtype=bool)
-        chosen[list(sites)] = True
-        value = objective_of(kind, chosen, matrix, **data)
-        if bonus is not None:
-            value += objective_of("max_coverage", chosen, bonus[0], weight=bonus[1])
-        if not np.isfinite(value) or (best is not None and sign * value <= sign * best):
-            continue
-        claim = Solution(chosen, value, value, 0.0, "optimal", 0.0, 0)
-        extra = {} if bonus is None else {"bonus_cover": bonus[0], "bonus_weight": bonus[1]}
-        if not verify(kind, claim, matrix, n_open, **data, **extra, **options):
-            best = value
-    return best
+def all_plans(n_sites, n_open):
+    """Every open set of that size, one row each."""
+    sites = np.array(list(combinations(range(n_sites), n_open)), dtype=int).reshape(-1, n_open)
+    plans = np.zeros((sites.shape[0], n_sites), dtype=bool)
+    np.put_along_axis(plans, sites, True, axis=1)
+    return plans
+
+
+def values_of_plans(kind, matrix, plans, weight=None, outside=None):
+    """Objective of every plan by plain arrays, plans x rows x sites; infinite where a row goes unserved."""
+    if kind == "max_capture":
+        utility = plans @ matrix.toarray().T
+        return utility / (outside + utility) @ weight
+    if kind == "max_coverage":
+        return np.where(plans[:, None, :], matrix.toarray(), 0.0).max(axis=2) @ weight
+    near = np.where(plans[:, None, :], matrix, np.inf).min(axis=2)
+    if kind == "p_center":
+        return near.max(axis=1)
+    return np.where(weight > 0, near, 0.0) @ weight
+
+
+def brute_force(kind, matrix, n_open, *, options, bonus=None, **data):
+    """Best objective over all feasible open sets, from the best downwards; None if there is none."""
+    plans = all_plans(matrix.shape[1], n_open)
+    values = values_of_plans(kind, matrix, plans, **data)
+    extra = {}
+    if bonus is not None:
+        values = values + values_of_plans("max_coverage", sp.csr_array(bonus[0]), plans, bonus[1])
+        extra = {"bonus_cover": bonus[0], "bonus_weight": bonus[1]}
+    for at in np.argsort(-values if kind.startswith("max") else values, kind="stable"):
+        value = float(values[at])
+        claim = Solution(plans[at], value, value, 0.0, "optimal", 0.0, 0)
+        if np.isfinite(value) and not verify(kind, claim, matrix, n_open, **data, **extra, **options):
+            return value
+    return None

@@ -20,7 +20,8 @@ RULES = [
     ("moves", "groups", "budget", "locks", "conflicts"),
     ("moves", "classes", "overlap", "spacing", "locks"),
 ]
-DRAWS = 12
+DRAWS = 42
+"""Per rule set and problem: 504 instances of each problem type in all."""
 
 
 def compare(solution_of, kind, matrix, n_open, options, data):
@@ -46,8 +47,8 @@ def compare(solution_of, kind, matrix, n_open, options, data):
 @pytest.mark.parametrize("names", RULES, ids="-".join)
 def test_capture_equals_brute_force(names):
     rng = np.random.default_rng([1, *map(ord, "".join(names))])
-    for _ in range(DRAWS):
-        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+    for _ in range(DRAWS // 2):  # with and without a bonus, half each
+        n_sites, n_open = int(rng.integers(6, 13)), int(rng.integers(2, 5))
         matrix = tiny_matrix(rng, n_sites=n_sites)
         weight, outside = rng.random(14), 0.2 + rng.random(14) * 2
         options = tiny_options(rng, n_sites, n_open, names)
@@ -63,7 +64,7 @@ def test_capture_equals_brute_force(names):
 def test_coverage_equals_brute_force(names):
     rng = np.random.default_rng([2, *map(ord, "".join(names))])
     for _ in range(DRAWS):
-        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+        n_sites, n_open = int(rng.integers(6, 13)), int(rng.integers(2, 5))
         matrix = tiny_matrix(rng, n_sites=n_sites, kind="max_coverage")
         weight = rng.integers(1, 9, 14).astype(float)
         options = tiny_options(rng, n_sites, n_open, names)
@@ -77,8 +78,8 @@ def test_coverage_equals_brute_force(names):
 @pytest.mark.parametrize("names", RULES, ids="-".join)
 def test_capture_with_bonus_equals_brute_force(names):
     rng = np.random.default_rng([3, *map(ord, "".join(names))])
-    for _ in range(DRAWS):
-        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+    for _ in range(DRAWS // 2):  # with and without a bonus, half each
+        n_sites, n_open = int(rng.integers(6, 13)), int(rng.integers(2, 5))
         matrix = tiny_matrix(rng, n_sites=n_sites)
         bonus = (tiny_matrix(rng, 8, n_sites, "max_coverage").astype(bool).astype(float), rng.random(8))
         data = {"weight": rng.random(14), "outside": 0.2 + rng.random(14) * 2, "bonus": bonus}
@@ -104,7 +105,7 @@ def test_capture_with_bonus_equals_brute_force(names):
 def test_median_equals_brute_force(names):
     rng = np.random.default_rng([4, *map(ord, "".join(names))])
     for draw in range(DRAWS):
-        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+        n_sites, n_open = int(rng.integers(6, 13)), int(rng.integers(2, 5))
         cost = tiny_cost(rng, 14, n_sites, absent=0.1 * (draw % 3))
         weight = rng.integers(0, 9, 14).astype(float)
         options = tiny_options(rng, n_sites, n_open, names)
@@ -119,7 +120,7 @@ def test_median_equals_brute_force(names):
 def test_center_equals_brute_force(names):
     rng = np.random.default_rng([5, *map(ord, "".join(names))])
     for draw in range(DRAWS):
-        n_sites, n_open = int(rng.integers(6, 11)), int(rng.integers(2, 5))
+        n_sites, n_open = int(rng.integers(6, 13)), int(rng.integers(2, 5))
         cost = tiny_cost(rng, 14, n_sites, absent=0.1 * (draw % 3))
         options = tiny_options(rng, n_sites, n_open, names)
 

@@ -155,7 +155,7 @@ def test_deep_cuts_close_most_of_the_gap_of_shallow_ones(monkeypatch):
     best = max_capture(*instance, 6, gap=1e-6)
     assert best.status == "optimal"
     assert verify("max_capture", best, instance[0], 6, weight=instance[1], outside=instance[2]) == []
-    monkeypatch.setattr(engine, "_close_by_branching", lambda *_: None)
+    monkeypatch.setattr(engine, "close_by_branching", lambda *_: None)
     monkeypatch.setattr(engine, "WIDE_GAP", 0.0)
     deep = max_capture(*instance, 6, gap=0.0)
     monkeypatch.setattr(Master, "deepen", lambda _: False)
