@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from region import branch_frame, scenario_text, write_region, write_roads
+from region import branch_frame, county_frame, scenario_text, write_region, write_roads
 
 import siteplanner.plan
 from siteplanner.layers import load_scenario, read_layers
@@ -190,12 +190,18 @@ CHANGED = {
     "clusters.radius_ct_km": 5.0,
 }  # fmt: skip
 
-# Some parameters act only where others leave them room.
+# Some parameters act only where others leave them room: here where the old town counts as dense.
+DENSE = {"zones.fdr_q": 0.4}
 WITH = {
-    "zones.dense_overlap": {"zones.dense_lq": 99.0},
-    "zones.dense_lq": {"zones.dense_overlap": 1.0},
+    "demand.county_control": {"inputs.counties.path": "counted.geojson"},
+    "zones.dense_supply_pct": DENSE,
+    "zones.dense_overlap": {**DENSE, "zones.dense_lq": 99.0},
+    "zones.dense_lq": {**DENSE, "zones.dense_overlap": 1.0},
+    "zones.saturated_performance": DENSE,
+    "zones.productive_performance": DENSE,
     "zones.contested_pct": {"zones.true_blank_pct": 0.0},
-    "relocation.sources": {"relocation.source_overlap": 1.0},
+    "relocation.sources": {**DENSE, "relocation.source_overlap": 1.0},
+    "relocation.gap": {"relocation.max_moves": 9},
     "relocation.spacing_core_km": {"access.core.density_per_km2": 3_000.0},
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
@@ -259,6 +265,7 @@ def region(tmp_path_factory):
     write_region(folder)
     write_roads(folder)
     branch_frame()[["branch_id", "name", "lon", "lat"]].to_csv(folder / "silent.csv", index=False)
+    county_frame().assign(residents=100_000.0).to_file(folder / "counted.geojson", driver="GeoJSON")
     silent = scenario_text(without=("townships",)).replace("branches.csv", "silent.csv")
     (folder / "silent.toml").write_text(silent, encoding="utf-8")
 
