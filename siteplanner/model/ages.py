@@ -52,6 +52,33 @@ def control_residents(parts: pd.DataFrame, counties: pd.DataFrame) -> pd.DataFra
     return parts.assign(residents=residents, **others)
 
 
+def check_controls(counties: pd.DataFrame, people: np.ndarray) -> None:
+    """Refuse deposits and businesses of a county in which nobody lives.
+
+    Parameters
+    ----------
+    people
+        Residents and newcomers by county.
+
+    Raises
+    ------
+    InputError
+        One fault for each such number.
+    """
+    faults = [
+        Fault(
+            "counties", f"county_id {counties.index[number]}", column,
+            f"{counties[column].iloc[number]:,.10g} where neither the raster nor a development has people",
+            "no number, or a raster that covers the county",
+        )
+        for column in ("deposits_wan", "small_businesses")
+        if column in counties
+        for number in np.flatnonzero((counties[column].fillna(0.0).to_numpy() > 0.0) & (people <= 0.0))
+    ]  # fmt: skip
+    if faults:
+        raise InputError(faults)
+
+
 def age_shares(counties: pd.DataFrame, parts: pd.DataFrame, settings: DemandSettings) -> np.ndarray:
     """Return the shares of residents by county: under 18, then `tables.AGES`; they sum to 1.
 

@@ -12,6 +12,8 @@ from siteplanner.scenario import DemandSettings
 # A development's homes lie within this distance of its point; no source.
 DEVELOPMENT_RADIUS_M = 500.0
 DAYS_PER_YEAR = 365.25
+# Fewer people expected in a cell are a rounding error.
+_NOBODY = 1e-9
 
 # Half-occupancy time and final occupancy where a kind has its own (D§3.3 [A]: resettlement housing;
 # investor-heavy new towns 0.5-0.6). The other kinds follow the scenario's curve.
@@ -133,5 +135,5 @@ def _seen(grid: Grid, place: np.ndarray, expected: np.ndarray, gained: np.ndarra
     near = make_flat_disc(grid.lattice, DEVELOPMENT_RADIUS_M)
     neighbours = sum_near(np.ones(len(grid.cells)), grid, near)
     awaited = spread(grid, place, expected)
-    ratio = np.divide(gained, awaited, out=np.zeros(gained.size), where=awaited > 0.0)
+    ratio = np.divide(gained, awaited, out=np.zeros(gained.size), where=awaited > _NOBODY)
     return np.asarray(expected * np.maximum((sum_near(ratio, grid, near) / neighbours)[place], 0.0))

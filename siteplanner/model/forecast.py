@@ -130,7 +130,7 @@ def _by_county(rows: np.ndarray, residents: Residents) -> np.ndarray:
 
 
 def _levels(demand: Demand, volumes: Volumes) -> np.ndarray:
-    """Return calibrated over modelled visits and deposits by cell; their overall ratio where there are none."""
+    """Return calibrated over modelled visits and deposits by cell; where there are none, in all."""
     modelled = (volumes.visits.sum(axis=1), volumes.deposits[:, :3].sum(axis=1))
     rows = []
     for name, plain in zip(("visits_per_day", "potential_wan"), modelled, strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.ages import age_shares, control_residents, county_numbers, split_by_age
+from siteplanner.model.ages import age_shares, check_controls, control_residents, county_numbers, split_by_age
 from siteplanner.model.developments import Epochs, Estates, list_estates, moved_in, pipeline
 from siteplanner.model.focal import focal_mean, make_flat_disc, sum_near
 from siteplanner.model.grid import Grid
@@ -108,6 +108,8 @@ def settle_residents(
     shares = age_shares(counties, parts, settings[0])
     ages = split_by_age(parts, counties, shares)
     households = _join(grid, parts, ages, cells["moved_in"].to_numpy(), counties)
+    alive = households.ages.sum(axis=1) + households.newcomers
+    check_controls(counties, np.bincount(households.county, weights=alive, minlength=len(counties)))
     return Residents(cells, parts, counties, shares, households, estates, epochs)
 
 
