@@ -73,7 +73,7 @@ def check_controls(counties: pd.DataFrame, people: np.ndarray) -> None:
         )
         for column in ("deposits_wan", "small_businesses")
         if column in counties
-        for number in np.flatnonzero((counties[column].fillna(0.0).to_numpy() > 0.0) & (people <= 0.0))
+        for number in np.flatnonzero((counties[column].to_numpy() > 0.0) & (people <= 0.0)).tolist()
     ]  # fmt: skip
     if faults:
         raise InputError(faults)

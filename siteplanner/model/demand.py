@@ -9,7 +9,7 @@ from siteplanner import tables
 from siteplanner.model.focal import focal_mean
 from siteplanner.model.grid import Grid
 from siteplanner.model.residents import Residents
-from siteplanner.model.volumes import Ground, Mix, name_volumes, state_volumes, weigh_layers
+from siteplanner.model.volumes import Mix, grown, lay_ground, name_volumes, state_volumes
 from siteplanner.scenario import DemandSettings
 
 # Unknown footfall is read off the 3 x 3 cells around at first; no source.
@@ -76,15 +76,15 @@ def estimate_demand(
         work=_spread_sightings(grid, _band(grid, present, "footfall_weekday_day"), side_m),
         leisure=_spread_sightings(grid, _band(grid, present, "footfall_weekend_day"), side_m),
     )
-    ground = Ground(grid, cells, residents)
-    segments = name_volumes(state_volumes(ground, settings), grid.cells.index)
+    ground = lay_ground(grid, cells, residents, settings)
+    segments = name_volumes(state_volumes(ground, settings, grown(residents)), grid.cells.index)
     visits = segments[[f"visits_{name}" for name in tables.SEGMENTS]].sum(axis=1)
     potential = segments[[f"potential_{age}_wan" for age in tables.AGES]].sum(axis=1)
     return Demand(
         cells.assign(visits_per_day=visits, potential_wan=potential),
         residents.parts,
         segments,
-        weigh_layers(ground, settings),
+        ground.mix,
     )
 
 

@@ -14,7 +14,7 @@ from siteplanner.model.grid import Grid
 from siteplanner.model.market import Market
 from siteplanner.model.raking import scale_to_totals
 from siteplanner.model.residents import GROWTH_PRIOR_PEOPLE, Residents
-from siteplanner.model.volumes import Ground, Volumes, grown, state_volumes
+from siteplanner.model.volumes import Volumes, grown, lay_ground, state_volumes
 from siteplanner.scenario import DemandSettings
 
 
@@ -46,12 +46,12 @@ def forecast_demand(
     Year 0 is the demand itself. Visits and deposits of later years stand to it as they would without
     calibration: what was observed sets the level, the model its course.
     """
-    ground = Ground(grid, demand.cells, residents)
-    places = _places(grid, residents)
+    ground = lay_ground(grid, demand.cells, residents, settings)
+    places = _places(residents, ground.own)
     share_own = market.cells["share_own"].reindex(grid.cells.index).to_numpy(dtype=float)
     rows, cells = [], pd.DataFrame()
     level = np.ones((2, len(demand.cells)))
-    for year, ages in enumerate(_people(grid, residents, settings)):
+    for year, ages in enumerate(_people(grid, residents, ground.own, settings)):
         volumes = state_volumes(ground, settings, ages, year)
         if year == 0:
             level = _levels(demand, volumes)
@@ -69,7 +69,9 @@ def forecast_demand(
     return Forecast(pd.concat(rows, ignore_index=True), last)
 
 
-def _people(grid: Grid, residents: Residents, settings: DemandSettings) -> Iterator[np.ndarray]:
+def _people(
+    grid: Grid, residents: Residents, own: np.ndarray, settings: DemandSettings
+) -> Iterator[np.ndarray]:
     """Tell the people of the plan year and of each year after it, by row of the households and age.
 
     Residents grow as they did between the two rasters: a county at its own rate, and within it the cells in
@@ -83,10 +85,10 @@ def _people(grid: Grid, residents: Residents, settings: DemandSettings) -> Itera
     of_county = residents.shares[homes.county]
     base = grown(residents)
     settled = residents.cells["moved_in"].to_numpy()
-    share = _own_rows(grid, residents)
+    share, rates = _own_rows(residents, own), _rates(residents, settings)
     yield base
     for year in range(1, settings.horizon_years + 1):
-        trend = _trend(residents, now, settings, year) - now
+        trend = _trend(residents, now, rates, year) - now
         coming = moved_in(grid, residents.estates, settings.plan_year + year, settings) - settled
         fresh = np.maximum(coming, 0.0)[homes.place] * share
         comes = np.where(trend > 0.0, np.maximum(trend, fresh), fresh)
@@ -94,13 +96,12 @@ def _people(grid: Grid, residents: Residents, settings: DemandSettings) -> Itera
         yield base + homes.ages * (stays - 1.0)[:, None] + comes[:, None] * of_county
 
 
-def _own_rows(grid: Grid, residents: Residents) -> np.ndarray:
+def _own_rows(residents: Residents, own: np.ndarray) -> np.ndarray:
     """Return 1 for the row of each cell that takes its newcomers, 0 for the others.
 
     It is the row of the cell's own county, else the one with most people, ties to the first.
     """
     homes = residents.households
-    own = residents.counties.index.get_indexer(pd.Index(grid.cells["county_id"]))
     is_own = (homes.county == own[homes.place]).astype(float)
     order = np.lexsort((np.arange(homes.place.size), -homes.ages.sum(axis=1), -is_own, homes.place))
     first = np.r_[True, np.diff(homes.place[order]) > 0] if order.size else np.zeros(0, dtype=bool)
@@ -109,20 +110,25 @@ def _own_rows(grid: Grid, residents: Residents) -> np.ndarray:
     return share
 
 
-def _trend(residents: Residents, now: np.ndarray, settings: DemandSettings, year: int) -> np.ndarray:
-    homes, parts, cap = residents.households, residents.parts, settings.growth_cap_per_year
-    rate = residents.cells["growth_per_year"].to_numpy(dtype=float)[homes.place].clip(-cap, cap)
-    epochs = residents.epochs
-    sums = parts.groupby("county_id")[["residents", "residents_earlier"]].sum()
-    sums = sums.reindex(residents.counties.index, fill_value=0.0) + GROWTH_PRIOR_PEOPLE
+def _rates(residents: Residents, settings: DemandSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return growth per year by row of the households and by county, no larger than the cap."""
+    homes, epochs, cap = residents.households, residents.epochs, settings.growth_cap_per_year
     years = epochs.now - epochs.earlier
     if years <= 0:
-        return now
-    county = ((sums["residents"] / sums["residents_earlier"]) ** (1.0 / years) - 1.0).to_numpy()
-    held = _by_county(now, residents)
-    return scale_to_totals(
-        now * (1.0 + rate) ** year, homes.county, held * (1.0 + county.clip(-cap, cap)) ** year
-    )
+        return np.zeros(homes.place.size), np.zeros(len(residents.counties))
+    cells = residents.cells["growth_per_year"].to_numpy(dtype=float)[homes.place]
+    sums = residents.parts.groupby("county_id")[["residents", "residents_earlier"]].sum()
+    sums = sums.reindex(residents.counties.index, fill_value=0.0) + GROWTH_PRIOR_PEOPLE
+    counties = ((sums["residents"] / sums["residents_earlier"]) ** (1.0 / years) - 1.0).to_numpy(dtype=float)
+    return cells.clip(-cap, cap), counties.clip(-cap, cap)
+
+
+def _trend(
+    residents: Residents, now: np.ndarray, rates: tuple[np.ndarray, np.ndarray], year: int
+) -> np.ndarray:
+    """Return residents by row after some years: cells at their rates, then scaled to their county's."""
+    cells, counties = ((1.0 + rate) ** year for rate in rates)
+    return scale_to_totals(now * cells, residents.households.county, _by_county(now, residents) * counties)
 
 
 def _by_county(rows: np.ndarray, residents: Residents) -> np.ndarray:
@@ -154,15 +160,14 @@ def _named(volumes: Volumes, level: np.ndarray, share_own: np.ndarray) -> pd.Dat
     return pd.DataFrame(columns)
 
 
-def _places(grid: Grid, residents: Residents) -> sp.csr_array:
+def _places(residents: Residents, own: np.ndarray) -> sp.csr_array:
     """Return the share of each cell in each county: by people, else the county of the grid."""
-    homes, size = residents.households, len(grid.cells)
+    homes, size = residents.households, own.size
     people = grown(residents).sum(axis=1)
     in_cell = np.bincount(homes.place, weights=people, minlength=size)
     lived = in_cell[homes.place] > 0.0
     share = people[lived] / in_cell[homes.place[lived]]
     empty = np.flatnonzero(in_cell <= 0.0)
-    own = residents.counties.index.get_indexer(pd.Index(grid.cells["county_id"]))
     return sp.csr_array(
         (
             np.concatenate((share, np.ones(empty.size))),

@@ -26,11 +26,26 @@ class Mix:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """Where people are: cells with ``work``, ``leisure`` and ``settlement``, and those who live there."""
+    """Where people are and what a head holds: all that stays the same from year to year.
 
-    grid: Grid
-    cells: pd.DataFrame
+    Parameters
+    ----------
+    work
+        People by day, by cell.
+    abroad
+        Share of every segment's visitors whom work and leisure put into each cell; sums to ``1 - mix.home``.
+    own
+        Position of each cell's county in the county table.
+    per_head
+        Deposits a head by row of the households and age, 10,000 CNY.
+    """
+
     residents: Residents
+    mix: Mix
+    work: np.ndarray
+    abroad: np.ndarray
+    own: np.ndarray
+    per_head: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,22 +93,42 @@ def visits_per_day(settings: DemandSettings, year: int = 0) -> np.ndarray:
     return np.asarray(np.array(heads) * stays / settings.business_days_per_year)
 
 
-def weigh_layers(ground: Ground, settings: DemandSettings) -> Mix:
+def lay_ground(grid: Grid, cells: pd.DataFrame, residents: Residents, settings: DemandSettings) -> Ground:
+    """Weigh the layers and find what a head holds.
+
+    Parameters
+    ----------
+    cells
+        ``work``, ``leisure`` and ``settlement`` by cell, in the grid's order.
+    """
+    layers = {name: cells[name].to_numpy(dtype=float) for name in ("work", "leisure")}
+    mix = _weigh(layers, settings)
+    abroad = np.zeros(len(cells))
+    for weight, layer in ((mix.work, layers["work"]), (mix.leisure, layers["leisure"])):
+        if weight > 0.0:
+            abroad += weight * layer / layer.sum()
+    factor = {"town": settings.town_deposit_factor, "rural": settings.rural_deposit_factor}
+    income = cells["settlement"].astype(str).map(factor).fillna(1.0).to_numpy(dtype=float)
+    own = county_numbers(grid.cells["county_id"], residents.counties)
+    return Ground(
+        residents, mix, layers["work"], abroad, own, _deposits_per_head(income, residents, settings)
+    )
+
+
+def _weigh(layers: dict[str, np.ndarray], settings: DemandSettings) -> Mix:
     """Return the weights of the layers that hold people; an empty one leaves its weight to the others.
 
     Where all weight stands on empty layers, people at home are what is left.
     """
-    work = settings.weight_work if ground.cells["work"].sum() > 0.0 else 0.0
-    leisure = settings.weight_visit if ground.cells["leisure"].sum() > 0.0 else 0.0
+    work = settings.weight_work if layers["work"].sum() > 0.0 else 0.0
+    leisure = settings.weight_visit if layers["leisure"].sum() > 0.0 else 0.0
     whole = settings.weight_home + work + leisure
     if whole <= 0.0:
         return Mix(1.0, 0.0, 0.0)
     return Mix(settings.weight_home / whole, work / whole, leisure / whole)
 
 
-def state_volumes(
-    ground: Ground, settings: DemandSettings, ages: np.ndarray | None = None, year: int = 0
-) -> Volumes:
+def state_volumes(ground: Ground, settings: DemandSettings, ages: np.ndarray, year: int = 0) -> Volumes:
     """State visits and deposits of every cell.
 
     Each segment's people are mixed from home, work and leisure, every layer scaled to the segment's total, so
@@ -102,27 +137,18 @@ def state_volumes(
     Parameters
     ----------
     ages
-        People of that year by row of the households and age, as `Households.ages`, newcomers included; those
-        of the plan year when left out.
+        People of that year by row of the households and age, newcomers included (`grown`).
     year
         Years after the plan year.
     """
-    ages = grown(ground.residents) if ages is None else ages
     people = _by_cell(ground, ages[:, 1:])
-    mix = weigh_layers(ground, settings)
-    abroad = np.zeros(len(ground.cells))
-    for weight, name in ((mix.work, "work"), (mix.leisure, "leisure")):
-        if weight > 0.0:
-            layer = ground.cells[name].to_numpy(dtype=float)
-            abroad += weight * layer / layer.sum()
-    present = mix.home * people + abroad[:, None] * people.sum(axis=0)
+    present = ground.mix.home * people + ground.abroad[:, None] * people.sum(axis=0)
     businesses = _businesses(ground, ages.sum(axis=1), settings)
     visits = np.column_stack((present, businesses)) * visits_per_day(settings, year)
-    richer = (1.0 + settings.deposits_growth_per_year) ** year
     deposits = np.column_stack(
-        (_deposits(ground, ages, settings), businesses * settings.deposits_per_business_wan)
+        (_by_cell(ground, ages[:, 1:] * ground.per_head), businesses * settings.deposits_per_business_wan)
     )
-    return Volumes(people, businesses, visits, deposits * richer)
+    return Volumes(people, businesses, visits, deposits * (1.0 + settings.deposits_growth_per_year) ** year)
 
 
 def grown(residents: Residents) -> np.ndarray:
@@ -141,7 +167,7 @@ def name_volumes(volumes: Volumes, index: pd.Index) -> pd.DataFrame:
 
 
 def _by_cell(ground: Ground, rows: np.ndarray) -> np.ndarray:
-    place, size = ground.residents.households.place, len(ground.cells)
+    place, size = ground.residents.households.place, ground.work.size
     sums = [np.bincount(place, weights=rows[:, column], minlength=size) for column in range(rows.shape[1])]
     return np.column_stack(sums)
 
@@ -154,7 +180,6 @@ def _businesses(ground: Ground, people: np.ndarray, settings: DemandSettings) ->
     residents = ground.residents
     homes, counties = residents.households, residents.counties
     size = len(counties)
-    own = county_numbers(ground.grid.cells["county_id"], counties)
     # A county's number is of today; it grows with its people.
     today = np.bincount(homes.county, weights=grown(residents).sum(axis=1), minlength=size)
     now = np.bincount(homes.county, weights=people, minlength=size)
@@ -163,39 +188,33 @@ def _businesses(ground: Ground, people: np.ndarray, settings: DemandSettings) ->
         told = counties["small_businesses"].to_numpy(dtype=float)
         grew = np.divide(now, today, out=np.ones(size), where=today > 0.0)
         number = np.where(np.isnan(told), number, told * grew)
-    work = ground.cells["work"].to_numpy(dtype=float)
-    by_day = np.bincount(own, weights=work, minlength=size)
+    by_day = np.bincount(ground.own, weights=ground.work, minlength=size)
     per_sighting = np.divide(number, by_day, out=np.zeros(size), where=by_day > 0.0)
     left = np.where(by_day > 0.0, 0.0, number)
     per_head = np.divide(left, now, out=np.zeros(size), where=now > 0.0)
-    at_home = np.bincount(homes.place, weights=people * per_head[homes.county], minlength=len(ground.cells))
-    return np.asarray(work * per_sighting[own] + at_home)
+    at_home = np.bincount(homes.place, weights=people * per_head[homes.county], minlength=ground.work.size)
+    return np.asarray(ground.work * per_sighting[ground.own] + at_home)
 
 
-def _deposits(ground: Ground, ages: np.ndarray, settings: DemandSettings) -> np.ndarray:
-    """Return household deposits by cell and age, 10,000 CNY (D§3.1, eta = 1).
+def _deposits_per_head(income: np.ndarray, residents: Residents, settings: DemandSettings) -> np.ndarray:
+    """Return household deposits a head by row of the households and age, 10,000 CNY (D§3.1, eta = 1).
 
     A head holds less where incomes are lower and at some ages; in the plan year the deposits of a county that
     tells them sum to what it tells, those of all others to the scenario's deposits a head.
     """
-    residents = ground.residents
     homes, counties = residents.households, residents.counties
-    factor = {"town": settings.town_deposit_factor, "rural": settings.rural_deposit_factor}
-    income = ground.cells["settlement"].astype(str).map(factor).fillna(1.0).to_numpy(dtype=float)
     of_age = np.array([settings.deposits_18_34_factor, 1.0, settings.deposits_60_factor])
-    per_head = income[homes.place][:, None] * of_age
+    relative = income[homes.place][:, None] * of_age
     today = grown(residents)
-    weight = np.bincount(
-        homes.county, weights=(today[:, 1:] * per_head).sum(axis=1), minlength=len(counties)
+    weight, people = (
+        np.bincount(homes.county, weights=rows, minlength=len(counties))
+        for rows in ((today[:, 1:] * relative).sum(axis=1), today.sum(axis=1))
     )
-    people = np.bincount(homes.county, weights=today.sum(axis=1), minlength=len(counties))
-    told = (
-        counties["deposits_wan"].to_numpy(dtype=float)
-        if "deposits_wan" in counties
-        else np.full(len(counties), np.nan)
-    )
+    told = np.full(len(counties), np.nan)
+    if "deposits_wan" in counties:
+        told = counties["deposits_wan"].to_numpy(dtype=float)
     others = np.isnan(told)
     total = people[others].sum() * settings.deposits_per_person_cny / CNY_PER_WAN
     usual = total / weight[others].sum() if weight[others].sum() > 0.0 else 0.0
     level = np.divide(told, weight, out=np.full(len(counties), usual), where=~others & (weight > 0.0))
-    return _by_cell(ground, ages[:, 1:] * per_head * level[homes.county][:, None])
+    return np.asarray(relative * level[homes.county][:, None])
