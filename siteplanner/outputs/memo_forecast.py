@@ -62,8 +62,9 @@ def _basis(plan: Plan, language: Language) -> Markup:
     settings = plan.scenario.demand
     rate = settings.deposits_growth_per_year
     key = "forecast_grows" if rate else "forecast_flat"
+    still = plan.layers.population_earlier is None
     return say(
-        "forecast_basis",
+        "forecast_basis_still" if still else "forecast_basis",
         language,
         cap=percent(settings.growth_cap_per_year),
         growth=say(key, language, rate=percent(rate)),
