@@ -14,7 +14,7 @@ from siteplanner.model.grid import Grid
 from siteplanner.model.market import Market
 from siteplanner.model.raking import scale_to_totals
 from siteplanner.model.residents import GROWTH_PRIOR_PEOPLE, Residents
-from siteplanner.model.volumes import Volumes, grown, lay_ground, state_volumes
+from siteplanner.model.volumes import Volumes, grown, lay_ground, richer, state_volumes
 from siteplanner.scenario import DemandSettings
 
 
@@ -49,7 +49,7 @@ def forecast_demand(
     ground = lay_ground(grid, demand.cells, residents, settings)
     places = _places(residents, ground.own)
     share_own = market.cells["share_own"].reindex(grid.cells.index).to_numpy(dtype=float)
-    rows, cells = [], pd.DataFrame()
+    rows, cells, place = [], pd.DataFrame(), residents.households.place
     level = np.ones((2, len(demand.cells)))
     for year, ages in enumerate(_people(grid, residents, ground.own, settings)):
         volumes = state_volumes(ground, settings, ages, year)
@@ -57,6 +57,10 @@ def forecast_demand(
             level = _levels(demand, volumes)
         frame = _named(volumes, level, share_own)
         sums = pd.DataFrame(places @ frame.to_numpy(), columns=frame.columns)
+        # Money lies with households, whose county is known; only visits of a border cell must be shared.
+        held = (ages[:, 1:] * ground.per_head).sum(axis=1) * richer(settings, year) * level[1][place]
+        sums["potential_wan"] = _by_county(held, residents)
+        sums["deposits_own_wan"] = _by_county(held * share_own[place], residents)
         counted = _by_county(ages.sum(axis=1), residents)
         sums.insert(0, "people", counted)
         sums.insert(0, "year", settings.plan_year + year)

@@ -148,7 +148,12 @@ def state_volumes(ground: Ground, settings: DemandSettings, ages: np.ndarray, ye
     deposits = np.column_stack(
         (_by_cell(ground, ages[:, 1:] * ground.per_head), businesses * settings.deposits_per_business_wan)
     )
-    return Volumes(people, businesses, visits, deposits * (1.0 + settings.deposits_growth_per_year) ** year)
+    return Volumes(people, businesses, visits, deposits * richer(settings, year))
+
+
+def richer(settings: DemandSettings, year: int) -> float:
+    """Return deposits a head some years after the plan year against today's."""
+    return float((1.0 + settings.deposits_growth_per_year) ** year)
 
 
 def grown(residents: Residents) -> np.ndarray:

@@ -66,9 +66,12 @@ NONE = pd.DataFrame(
 )
 
 
-def look_ahead(grid, parts, developments=NONE, *, share_own=0.25, levels=(1.0, 1.0), **changed):
+def look_ahead(
+    grid, parts, developments=NONE, *, share_own=0.25, levels=(1.0, 1.0), deposits_wan=None, **changed
+):
     mix = DemandSettings(**changed)
     counties = pd.DataFrame({"name": ["a", "b"]}, index=pd.Index(["a", "b"], name="county_id"))
+    counties = counties if deposits_wan is None else counties.assign(deposits_wan=deposits_wan)
     people = settle_residents(
         grid, parts, counties, developments, Epochs(2020, 2010), (mix, AccessSettings())
     )
@@ -106,6 +109,21 @@ def test_year_zero_is_the_demand_whatever_its_level(grid):
     )
     last = forecast.counties[forecast.counties["year"] == 2031]
     assert forecast.cells["visits_horizon"].sum() == pytest.approx(last["visits_per_day"].sum(), rel=1e-9)
+    assert forecast.cells["potential_horizon_wan"].sum() == pytest.approx(
+        last["potential_wan"].sum(), rel=1e-9
+    )
+
+
+def test_deposits_that_a_county_tells_are_its_year_zero_though_it_shares_cells(grid):
+    parts = parts_of(grid, 1_000.0, 900.0)
+    border = parts[parts["county_id"] == "a"].tail(40)
+    parts = pd.concat([parts, border.assign(county_id="b", residents=300.0)], ignore_index=True)
+    told = [7_000.0, 90_000.0]
+    _, forecast = look_ahead(grid, parts, development(grid, 500, "2022-01-01"), deposits_wan=told)
+    now = forecast.counties[forecast.counties["year"] == 2026].set_index("county_id")
+    np.testing.assert_allclose(now["potential_wan"], told, rtol=1e-9)
+    np.testing.assert_allclose(now["deposits_own_wan"], np.array(told) * 0.25, rtol=1e-9)
+    last = forecast.counties[forecast.counties["year"] == 2031]
     assert forecast.cells["potential_horizon_wan"].sum() == pytest.approx(
         last["potential_wan"].sum(), rel=1e-9
     )
