@@ -13,7 +13,9 @@ from siteplanner.model.access import Access, Travel, measure_access
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import Clusters, group_branches
 from siteplanner.model.contest import Evidence, prepare_contest, survey_ground
-from siteplanner.model.demand import Demand, Epochs, estimate_demand
+from siteplanner.model.demand import Demand, estimate_demand
+from siteplanner.model.developments import Epochs
+from siteplanner.model.forecast import Forecast, forecast_demand
 from siteplanner.model.formats import Formats, assign_formats
 from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
@@ -22,6 +24,7 @@ from siteplanner.model.outlets import list_outlets
 from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import Quotas, set_quotas
 from siteplanner.model.relocation import Relocation, relocate
+from siteplanner.model.residents import settle_residents
 from siteplanner.model.scores import Scores, score_places
 from siteplanner.model.sites import Candidates, propose_sites
 from siteplanner.model.zones import Places, Zones, find_zones
@@ -54,6 +57,7 @@ class Plan:
     demand: Demand
     access: Access
     market: Market
+    forecast: Forecast
     zones: Zones
     quotas: Quotas
     candidates: Candidates
@@ -94,7 +98,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     hexagons = sum_hexagons(layers, grid, people, footfall.cells, scenario.grid.h3_resolution)
     clock.step("demand")
     mix, epochs = (scenario.demand, scenario.access), _epochs(layers)
-    demand = estimate_demand(grid, people.parts, footfall.cells, layers.developments, epochs, mix)
+    residents = settle_residents(grid, people.parts, layers.counties, layers.developments, epochs, mix)
+    demand = estimate_demand(grid, residents, footfall.cells, scenario.demand)
     clock.step("access")
     branches = equip(layers.branches, layers.catalogue)
     outlets = list_outlets(branches, layers.competitors, scenario.market)
@@ -102,6 +107,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clock.step("market")
     shared = share_market(demand, access, branches, (scenario.market, scenario.access))
     demand, market = calibrate(demand, shared)
+    clock.step("forecast")
+    forecast = forecast_demand(grid, residents, demand, market, scenario.demand)
     clock.step("zones")
     places = Places(layers.counties, layers.townships, layers.developments)
     zones = find_zones(grid, demand, access, market, places, scenario.zones)
@@ -129,8 +136,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clusters = group_branches(formats.branches_after, layers.catalogue, scenario.clusters)
     clock.stop()
     return Plan(
-        scenario, layers, grid, footfall.cells, demand, access, market, zones, quotas, candidates, scores,
-        relocation, formats, ledger, clusters, hexagons.cells,
+        scenario, layers, grid, footfall.cells, demand, access, market, forecast, zones, quotas, candidates,
+        scores, relocation, formats, ledger, clusters, hexagons.cells,
         conservation({**people.accounts, "footfall": footfall.account, **hexagons.accounts}),
         clock.seconds, clock.peak_mb, footfall.unhashed,
     )  # fmt: skip

@@ -152,7 +152,14 @@ COUNTIES = Table("counties", "county_id", "counties and districts of the study r
     Column("name", "text", "", "name"),
     Column("geometry", "geometry", "deg", "polygon, WGS 84"),
     Column("prefecture", "text", "", "prefecture-level city", absent="the whole region is one prefecture"),
-    Column("residents", "float", "1", "census residents", 0, absent="no comparison with the raster"),
+    Column("residents", "float", "1", "census residents", 0, absent="no comparison with the raster, and no scaling to it"),
+    *(
+        Column(f"share_{age}", "float", "1", f"share of residents aged {age.replace('_', '-')}", 0, 1, absent="the scenario's share")
+        for age in ("18_34", "35_59")
+    ),
+    Column("share_60", "float", "1", "share of residents aged 60 and over", 0, 1, absent="that of the age raster, else the scenario's share"),
+    Column("small_businesses", "float", "1", "small businesses and sole traders", 0, absent="the scenario's number per 1,000 residents"),
+    Column("deposits_wan", "float", "10,000 CNY", "household deposits of all banks", 0, absent="the scenario's deposits a head"),
     Column("inclusive", "bool", "", "on an inclusive-finance list", absent="no county is"),
     Column("list_name", "text", "", "which list", absent="not shown"),
     Column("list_year", "int", "year", "year of the list, or of leaving it", 1900, 2100, absent="not shown"),
@@ -222,6 +229,10 @@ PLACED = (
 
 # --- steps: what passes from room to room --------------------------------------------------------------------
 
+AGES = ("18_34", "35_59", "60")
+SEGMENTS = (*AGES, "business")
+_WHO = dict(zip(SEGMENTS, ("aged 18-34", "aged 35-59", "aged 60+", "of small businesses"), strict=True))
+
 FOOTFALL_BANDS = tuple(
     f"footfall_{day}_{band}"
     for day in ("weekday", "weekend")
@@ -258,6 +269,31 @@ DEMAND = Table("demand", "cell_id", "who might come, by cell", (
     Column("pipeline_near", "float", "1", "pipeline households within 1 km", 0),
     Column("visits_per_day", "float", "1/day", "branch visits per business day, all banks and digital-only", 0),
     Column("potential_wan", "float", "10,000 CNY", "household deposits", 0),
+))  # fmt: skip
+
+DEMAND_SEGMENTS = Table("demand_segments", "cell_id", "who they are, by cell", (
+    *(Column(f"people_{age}", "float", "1", f"residents and people moved in, {_WHO[age]}", 0) for age in AGES),
+    Column("businesses", "float", "1", "small businesses, where people are by day", 0),
+    *(Column(f"visits_{name}", "float", "1/day", f"branch visits per business day, {_WHO[name]}", 0) for name in SEGMENTS),
+    *(Column(f"potential_{age}_wan", "float", "10,000 CNY", f"household deposits, {_WHO[age]}", 0) for age in AGES),
+    Column("potential_business_wan", "float", "10,000 CNY", "deposits of small businesses, not among the household deposits", 0),
+))  # fmt: skip
+
+FORECAST = Table("forecast", "", "demand without any move, by county and year; year 0 is the plan year", (
+    Column("county_id", "text", "", "county"),
+    Column("year", "int", "year", "year of which the end is told", 1900, 2200),
+    Column("people", "float", "1", "residents and people moved in", 0),
+    Column("visits_per_day", "float", "1/day", "branch visits per business day, all banks and digital-only", 0),
+    *(Column(f"visits_{name}", "float", "1/day", f"branch visits per business day, {_WHO[name]}", 0) for name in SEGMENTS),
+    Column("potential_wan", "float", "10,000 CNY", "household deposits", 0),
+    Column("potential_business_wan", "float", "10,000 CNY", "deposits of small businesses, not among the household deposits", 0),
+    Column("visits_own", "float", "1/day", "of the visits, those of own branches at today's shares", 0),
+    Column("deposits_own_wan", "float", "10,000 CNY", "of the household deposits, those of own branches at today's shares", 0),
+))  # fmt: skip
+
+FORECAST_CELLS = Table("forecast_cells", "cell_id", "demand without any move at the end of the horizon, by cell", (
+    Column("visits_horizon", "float", "1/day", "branch visits per business day in the last year of the horizon", 0),
+    Column("potential_horizon_wan", "float", "10,000 CNY", "household deposits in the last year of the horizon", 0),
 ))  # fmt: skip
 
 OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first, then rivals, each sorted by id", (
@@ -475,7 +511,7 @@ CONSERVATION = Table("conservation", "", "people in and people out, by layer and
 ))  # fmt: skip
 
 STEP_TABLES = (
-    CELLS, PARTS, DEMAND, OUTLETS, ACCESS, QUEUES, MARKET_CELLS, MARKET_OUTLETS, ZONE_CELLS, ZONES, COUNTY_QUOTAS,
+    CELLS, PARTS, DEMAND, DEMAND_SEGMENTS, FORECAST, FORECAST_CELLS, OUTLETS, ACCESS, QUEUES, MARKET_CELLS, MARKET_OUTLETS, ZONE_CELLS, ZONES, COUNTY_QUOTAS,
     CANDIDATES, RELEASE_SCORES, ATTRACT_SCORES, MOVES, REJECTED, TRACE, DESTINATIONS, CLUSTERS, LEDGER, KPIS,
     COUNTY_KPIS, CONSERVATION,
 )  # fmt: skip

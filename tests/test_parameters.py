@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from region import branch_frame, scenario_text, write_region, write_roads
+from region import branch_frame, county_frame, scenario_text, write_region, write_roads
 
 import siteplanner.plan
 from siteplanner.layers.reading import read_layers
@@ -50,10 +50,22 @@ CHANGED = {
     "demand.footfall_spread_m": 3_000.0,
     "demand.visits_per_person_year": 4.0,
     "demand.business_days_per_year": 300,
-    "demand.migration_share": 0.5,
+    **{f"demand.migration_{name}_share": 0.5 for name in ("18_34", "35_59", "60", "business")},
+    **{f"demand.migration_{name}_per_year": 0.2 for name in ("18_34", "35_59", "60", "business")},
     "demand.cash_share": 0.5,
     "demand.cash_migration_share": 0.5,
     "demand.aged_60_factor": 3.0,
+    "demand.county_control": "residents",
+    "demand.share_18_34": 0.3,
+    "demand.share_35_59": 0.3,
+    "demand.share_60": 0.3,
+    "demand.businesses_per_1000": 50.0,
+    "demand.visits_per_business_year": 12.0,
+    "demand.deposits_18_34_factor": 0.2,
+    "demand.deposits_60_factor": 2.0,
+    "demand.deposits_per_business_wan": 20.0,
+    "demand.growth_cap_per_year": 0.01,
+    "demand.deposits_growth_per_year": 0.03,
     "demand.deposits_per_person_cny": 30_000.0,
     "demand.rural_deposit_factor": 0.8,
     "demand.town_deposit_factor": 0.9,
@@ -179,12 +191,18 @@ CHANGED = {
     "clusters.radius_ct_km": 5.0,
 }  # fmt: skip
 
-# Some parameters act only where others leave them room.
+# Some parameters act only where others leave them room: here where the old town counts as dense.
+DENSE = {"zones.fdr_q": 0.4}
 WITH = {
-    "zones.dense_overlap": {"zones.dense_lq": 99.0},
-    "zones.dense_lq": {"zones.dense_overlap": 1.0},
+    "demand.county_control": {"inputs.counties.path": "counted.geojson"},
+    "zones.dense_supply_pct": DENSE,
+    "zones.dense_overlap": {**DENSE, "zones.dense_lq": 99.0},
+    "zones.dense_lq": {**DENSE, "zones.dense_overlap": 1.0},
+    "zones.saturated_performance": DENSE,
+    "zones.productive_performance": DENSE,
     "zones.contested_pct": {"zones.true_blank_pct": 0.0},
-    "relocation.sources": {"relocation.source_overlap": 1.0},
+    "relocation.sources": {**DENSE, "relocation.source_overlap": 1.0},
+    "relocation.gap": {"relocation.max_moves": 9},
     "relocation.spacing_core_km": {"access.core.density_per_km2": 3_000.0},
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
@@ -205,13 +223,14 @@ WITH |= {key: ROADS for key in CHANGED if ".roads." in key or key.endswith(".on_
 
 # Visits and deposits that branches tell set their level, townships tell tiers; where they do not, these do.
 WHERE_LITTLE_IS_TOLD = {
-    "demand.visits_per_person_year", "demand.migration_share", "demand.cash_share",
-    "demand.cash_migration_share", "demand.deposits_per_person_cny", "rules.tier_when_unknown",
+    "demand.visits_per_person_year", "demand.cash_share", "demand.cash_migration_share",
+    "demand.deposits_per_person_cny", "rules.tier_when_unknown",
 }  # fmt: skip
 
 STEPS = (
-    "get_engine", "make_grid", "sum_people", "sum_footfall", "estimate_demand", "equip", "list_outlets",
-    "measure_access", "share_market", "calibrate", "find_zones", "set_quotas",
+    "get_engine", "make_grid", "sum_people", "sum_footfall", "settle_residents", "estimate_demand", "equip",
+    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "find_zones",
+    "set_quotas",
 )  # fmt: skip
 
 
@@ -247,6 +266,7 @@ def region(tmp_path_factory):
     write_region(folder)
     write_roads(folder)
     branch_frame()[["branch_id", "name", "lon", "lat"]].to_csv(folder / "silent.csv", index=False)
+    county_frame().assign(residents=100_000.0).to_file(folder / "counted.geojson", driver="GeoJSON")
     silent = scenario_text(without=("townships",)).replace("branches.csv", "silent.csv")
     (folder / "silent.toml").write_text(silent, encoding="utf-8")
 
@@ -271,6 +291,8 @@ def _tables(plan):
     return {
         "hexagons": plan.hexagons,
         "demand": plan.demand.cells,
+        "segments": plan.demand.segments,
+        "forecast": plan.forecast.counties,
         "access": plan.access.cells,
         "outlets": plan.access.outlets,
         "market cells": plan.market.cells,

@@ -13,8 +13,10 @@ from siteplanner.layers.files import read_table
 from siteplanner.layers.findings import Findings
 from siteplanner.layers.typed import LAT_MAX, LON_MAX, Typed
 from siteplanner.scenario import Datum, TableInput
-from siteplanner.tables import COUNTIES
+from siteplanner.tables import AGES, COUNTIES
 
+# Shares with four decimals add up to 1 within this.
+SHARE_ROUNDING = 5e-4
 # Wider than any country that does not cross the antimeridian, degrees.
 WIDTH_MAX_DEG = 180.0
 
@@ -29,6 +31,7 @@ def read_counties(spec: TableInput, findings: Findings) -> gpd.GeoDataFrame | No
         findings.faults.append(Fault(spec.path, "", "geometry", "a table without geometry", "polygons"))
         return None
     shapes, faults, repaired = _polygons(text.geometry, result, spec)
+    faults += _share_faults(result, spec.path)
     findings.faults += faults
     if repaired:
         findings.notes.append(("repaired_polygons", "counties", str(repaired)))
@@ -57,6 +60,19 @@ def _polygons(shapes: np.ndarray, result: Typed, spec: TableInput) -> tuple[np.n
     for i in np.flatnonzero(shapely.area(mended) <= 0.0):
         faults.append(Fault(spec.path, result.places[i], "geometry", "a polygon without area", "a polygon"))
     return mended, faults, int(broken.sum())
+
+
+def _share_faults(result: Typed, name: str) -> list[Fault]:
+    """Refuse shares of age that add up to more than all residents of a county."""
+    columns = [f"share_{age}" for age in AGES if f"share_{age}" in result.frame]
+    whole = result.frame[columns].sum(axis=1).to_numpy(dtype=float)
+    return [
+        Fault(
+            name, result.places[i], ", ".join(columns), f"shares that add up to {whole[i]:.6g}",
+            "shares of all residents, 1 or less in all",
+        )
+        for i in np.flatnonzero(whole > 1.0 + SHARE_ROUNDING)
+    ]  # fmt: skip
 
 
 def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: str) -> list[Fault]:

@@ -171,12 +171,8 @@ def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
     Shares do not change. Cells' volumes are multiplied by the market's levels, which then are 1, so that
     unmet demand, gains and observed volumes are of one measure.
     """
-    cells = demand.cells.assign(
-        visits_per_day=demand.cells["visits_per_day"] * market.level,
-        potential_wan=demand.cells["potential_wan"] * market.level_deposits,
-    )
     levels = (market.level, market.level_deposits)
-    return replace(demand, cells=cells), replace(market, level=1.0, level_deposits=1.0, calibration=levels)
+    return demand.rescaled(*levels), replace(market, level=1.0, level_deposits=1.0, calibration=levels)
 
 
 def share_pairs(

@@ -31,6 +31,7 @@ _ADDITIVE = frozenset({"residents", "residents_earlier", "aged_60", "work", "lei
 _ADDITIVE_STEMS = ("pipeline_households", "visits_per_day", "potential_wan", "gap", "lon", "lat")
 
 
+
 def clean_text(value: object) -> object:
     """Replace characters that no reader can see by U+FFFD; other values unchanged."""
     return _UNSEEN.sub(_REPLACEMENT, value) if isinstance(value, str) else value
@@ -94,6 +95,8 @@ def cell_rows(plan: Plan) -> pd.DataFrame:
     joined = cells.join(
         [
             plan.demand.cells,
+            plan.demand.segments,
+            plan.forecast.cells,
             # A cell without traffic holds 0; what was suppressed stays missing.
             plan.footfall.reindex(cells.index, fill_value=0.0),
             access,
@@ -107,7 +110,7 @@ def cell_rows(plan: Plan) -> pd.DataFrame:
 def write_cells(plan: Plan, path: Path) -> int:
     """Write the grid as Parquet with zstd; return the number of rows.
 
-    Sums (people, visits, deposits) and coordinates are 64-bit, rates and times 32-bit floats.
+    Sums (people, visits, deposits) and coordinates are 64-bit; rates, times, segments and the horizon 32-bit.
     """
     frame = cell_rows(plan)
     arrays = {"cell_id": pa.array(frame.index.to_numpy(dtype=np.int64))}
@@ -136,6 +139,14 @@ def write_people(plan: Plan, path: Path) -> int:
     }
     pq.write_table(pa.table(arrays), path, compression="zstd", version="2.6")
     return len(parts)
+
+
+def write_forecast_csv(plan: Plan, path: Path) -> int:
+    """Write `tables.FORECAST`, county by county, UTF-8 with BOM for Excel; return the number of rows."""
+    rows = plan.forecast.counties.sort_values(["county_id", "year"], kind="stable")
+    rows = rows.assign(county_id=rows["county_id"].map(csv_text))
+    rows.to_csv(path, index=False, encoding="utf-8-sig", float_format="%.17g", lineterminator="\r\n")
+    return len(rows)
 
 
 def write_hexagons(plan: Plan, path: Path) -> int:
@@ -168,6 +179,8 @@ def _about(name: str) -> dict[str, str]:
     for table in (
         tables.CELLS,
         tables.DEMAND,
+        tables.DEMAND_SEGMENTS,
+        tables.FORECAST_CELLS,
         tables.ACCESS,
         tables.MARKET_CELLS,
         tables.ZONE_CELLS,

@@ -228,6 +228,36 @@ def bars(before: float, after: float, words: str) -> Markup:
     ).format(w=width, words=words, a=lengths[0], b=lengths[1], t=thick, old="#aab4bf", new=ACCENT)
 
 
+def year_bars(values: "pd.Series[float]", said: list[str], words: str) -> Markup:
+    """Draw one bar a year to the scale of the largest, each with its number above and its year below.
+
+    Parameters
+    ----------
+    values
+        Not negative, by year.
+    said
+        The same in words.
+    words
+        What the picture shows, for readers who hear it.
+    """
+    most = float(values.max()) or 1.0
+    step, thick, tall = 96.0, 44.0, 70.0
+    body = Markup("")
+    for at, (year, value) in enumerate(zip(values.index, values, strict=True)):
+        height = float(value) / most * tall
+        body += Markup(
+            '<rect x="{x:.1f}" y="{y:.1f}" width="{w}" height="{h:.1f}" fill="{ink}"/>'
+            '<text x="{mid:.1f}" y="{up:.1f}" class="scale" text-anchor="middle">{said}</text>'
+            '<text x="{mid:.1f}" y="{down:.1f}" class="scale" text-anchor="middle">{year}</text>'
+        ).format(
+            x=at * step + (step - thick) / 2, y=14.0 + tall - height, w=thick, h=height, ink=ACCENT,
+            mid=(at + 0.5) * step, up=10.0 + tall - height, down=tall + 28.0, said=said[at], year=year,
+        )  # fmt: skip
+    return Markup(
+        '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{words}">{body}</svg>'
+    ).format(w=round(step * len(values)), h=round(tall + 34.0), words=words, body=body)
+
+
 def dumbbell(before: float, after: float, words: str) -> Markup:
     """Draw a share before (ring) and after (dot) on a line from 0 to 1."""
     if not (np.isfinite(before) and np.isfinite(after)):

@@ -6,6 +6,7 @@ from typing import Any
 
 from siteplanner.outputs.exports import (
     write_cells,
+    write_forecast_csv,
     write_hexagons,
     write_manifest,
     write_moves_csv,
@@ -40,6 +41,8 @@ def write_outputs(plan: Plan, out_dir: Path, language: Language, version: str) -
         yield stage / "report.html"
         rows = {"moves.csv": write_moves_csv(plan, stage / "moves.csv", language)}
         yield stage / "moves.csv"
+        rows["forecast.csv"] = write_forecast_csv(plan, stage / "forecast.csv")
+        yield stage / "forecast.csv"
         write_workbook(plan, stage / "moves.xlsx", language)
         yield stage / "moves.xlsx"
         write_geopackage(plan, stage / "plan.gpkg", language)

@@ -28,7 +28,7 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
 
     Columns and codes are those of the data dictionary. ``branches`` holds a branch once when it stays and
     twice when it moves; ``state``: before = stays + leaves, after = stays + arrives. ``outlets`` does the
-    same for the outlets of all banks as the market sees them.
+    same for the outlets of all banks as the market sees them. ``forecast`` holds the counties once a year.
 
     Raises
     ------
@@ -42,11 +42,12 @@ def write_geopackage(plan: Plan, path: Path, language: Language) -> dict[str, in
         "moves": _moves(plan, language),
         "branches": _branches(plan),
         "outlets": _outlets(plan),
+        "forecast": _forecast(plan),
     }
     try:
         with _fixed_clock():
             for name, frame in layers.items():
-                multi = name in {"counties", "zones"}
+                multi = name in {"counties", "zones", "forecast"}
                 pyogrio.write_dataframe(
                     _clean(frame), path, layer=name, driver="GPKG", promote_to_multi=multi
                 )
@@ -87,6 +88,13 @@ def _counties(plan: Plan) -> gpd.GeoDataFrame:
     quotas = plan.quotas.counties[["target", "floor", "cap", "quota", "reason"]]
     facts = plan.layers.counties[["name", "prefecture", "inclusive", "geometry"]]
     joined = facts.join(plan.ledger.counties).join(quotas)
+    return gpd.GeoDataFrame(joined, geometry="geometry", crs=plan.layers.counties.crs)
+
+
+def _forecast(plan: Plan) -> gpd.GeoDataFrame:
+    rows = plan.forecast.counties.sort_values(["county_id", "year"], kind="stable", ignore_index=True)
+    facts = plan.layers.counties[["name", "prefecture", "geometry"]].loc[rows["county_id"]]
+    joined = pd.concat([rows, facts.reset_index(drop=True)], axis=1)
     return gpd.GeoDataFrame(joined, geometry="geometry", crs=plan.layers.counties.crs)
 
 

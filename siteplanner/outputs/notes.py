@@ -10,7 +10,7 @@ CENSUS_TOLERANCE = 0.005
 
 def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], str]]:
     """Return every note of the run beside its sentence, in the order of the notes."""
-    notes = (*plan.layers.notes, *_suppression_notes(plan), *_census_notes(plan))
+    notes = (*plan.layers.notes, *_suppression_notes(plan), *_layer_notes(plan), *_census_notes(plan))
     return [(note, note_text(note, language)) for note in notes]
 
 
@@ -25,11 +25,24 @@ def _suppression_notes(plan: Plan) -> list[tuple[str, ...]]:
     return [("footfall_suppressed", f"{hidden:,}", str(fewest), f"{people:,.0f}")]
 
 
+def _layer_notes(plan: Plan) -> list[tuple[str, ...]]:
+    """Tell which part of the footfall shows nobody, so that its weight went to the others."""
+    if plan.scenario.inputs.footfall is None:
+        return []
+    settings, mix = plan.scenario.demand, plan.demand.mix
+    used = (
+        ("footfall_weekday_day", settings.weight_work, mix.work),
+        ("footfall_weekend_day", settings.weight_visit, mix.leisure),
+    )
+    return [("layer_empty", name) for name, wanted, got in used if wanted > 0.0 and got <= 0.0]
+
+
 def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
     """Compare the raster's residents with the census of the counties, where it is given.
 
     A border cuts pixels, and a raster does not tell on which side of it their people live. A county differs
-    where neither counts by the pixels' centres nor a split of them by area come near its census.
+    where neither counts by the pixels' centres nor a split of them by area come near its census. Where people
+    are scaled to the census, how far the raster was from it is told as well.
     """
     table = plan.conservation
     if "residents" not in plan.layers.counties or "count_exact" not in table:
@@ -39,7 +52,8 @@ def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
     off = counted[["count_in", "count_exact"]].sub(census, axis=0).abs().min(axis=1)
     off = (off / census.where(census > 0.0)).dropna()
     off = off[off > CENSUS_TOLERANCE]
-    return [("census_differs", str(len(off)), f"{off.max():.1%}")] if len(off) else []
+    key = "census_differs" if plan.scenario.demand.county_control == "none" else "census_controls"
+    return [(key, str(len(off)), f"{off.max():.1%}")] if len(off) else []
 
 
 def note_text(note: tuple[str, ...], language: Language) -> str:

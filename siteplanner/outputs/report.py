@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from siteplanner.outputs import memo_evidence, memo_moves, memo_summary
+from siteplanner.outputs import memo_evidence, memo_forecast, memo_moves, memo_summary
 from siteplanner.outputs.html import say, text
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.wording import word
@@ -35,6 +35,7 @@ def render_report(plan: Plan, language: Language, version: str) -> str:
         parts += [memo_moves.move_table(rows, language), memo_moves.move_articles(plan, rows, language)]
     parts += [
         memo_evidence.counties_section(plan, language),
+        memo_forecast.forecast_section(plan, language),
         memo_evidence.rejected_section(plan, language),
         memo_evidence.rules_section(plan, language),
         memo_evidence.proof_section(plan, language),

@@ -101,6 +101,7 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("kpis", _kpis(plan, language), tables.KPIS),
         ("zones", zones, tables.ZONES),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
+        ("forecast", _forecast(plan), tables.FORECAST),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),
         ("parameters", parameter_rows(plan.scenario, language), _PARAMETERS),
         ("conservation", _conservation(plan, language), tables.CONSERVATION),
@@ -138,6 +139,13 @@ def _named(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
     rows = frame.reset_index()
     rows.insert(1, "name", names.reindex(frame.index).to_numpy())
     return rows
+
+
+def _forecast(plan: Plan) -> pd.DataFrame:
+    """Return the forecast, county by county, each with its name."""
+    frame = plan.forecast.counties.sort_values(["county_id", "year"], kind="stable", ignore_index=True)
+    frame.insert(1, "name", plan.layers.counties["name"].reindex(frame["county_id"]).to_numpy())
+    return frame
 
 
 def _notes(plan: Plan, language: Language) -> pd.DataFrame:
@@ -214,7 +222,7 @@ def _pattern(column: tables.Column | None) -> str:
     if column.kind in {"date", "time"}:
         return "yyyy-mm-dd" if column.kind == "date" else "yyyy-mm-dd hh:mm"
     if column.unit in _FORMATS:
-        return "0" if column.name == "list_year" else _FORMATS[column.unit]
+        return "0" if column.kind == "int" else _FORMATS[column.unit]
     if column.kind == "int":
         return "#,##0"
     if column.unit == "1" and column.high == 1:

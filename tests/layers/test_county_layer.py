@@ -41,3 +41,23 @@ def test_counties_that_are_no_polygons_are_named(world, shapes, ids, expected):
     assert len(found) == 1
     assert expected in found[0]
     assert found[0].startswith("counties.geojson feature ")
+
+
+def test_shares_of_age_above_all_residents_are_named_with_their_county(world):
+    shapes = [shapely.box(112.0, 37.0, 112.2, 37.2), shapely.box(112.2, 37.0, 112.4, 37.2)]
+    frame = gpd.GeoDataFrame(
+        {
+            "county_id": ["a", "b"],
+            "name": ["a", "b"],
+            "share_18_34": [0.4, 0.4],
+            "share_35_59": [0.4, 0.4],
+            "share_60": [0.2, 0.3],
+        },
+        geometry=shapes,
+        crs="EPSG:4326",
+    )
+    frame.to_file(world.folder / "counties.geojson", driver="GeoJSON")
+    found = world.faults()
+    assert len(found) == 1
+    assert "feature 2 (county_id b)" in found[0]
+    assert "share_18_34, share_35_59, share_60: found shares that add up to 1.1" in found[0]

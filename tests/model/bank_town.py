@@ -13,7 +13,8 @@ from siteplanner.model.access import Travel, measure_access
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import group_branches
 from siteplanner.model.contest import Contest, Evidence, prepare_contest, survey_ground
-from siteplanner.model.demand import Epochs, estimate_demand
+from siteplanner.model.demand import estimate_demand
+from siteplanner.model.developments import Epochs
 from siteplanner.model.formats import Formats, assign_formats
 from siteplanner.model.grid import make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
@@ -22,6 +23,7 @@ from siteplanner.model.outlets import list_outlets
 from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import set_quotas
 from siteplanner.model.relocation import Relocation, relocate
+from siteplanner.model.residents import settle_residents
 from siteplanner.model.rules import Ground
 from siteplanner.model.scores import Scores, score_places
 from siteplanner.model.sites import propose_sites
@@ -195,9 +197,9 @@ def gather(scenario, *, shuffle=None):
     parts = _parts(grid)
     if shuffle is not None:
         rivals, parts = rivals[::-1], parts.sample(frac=1.0, random_state=shuffle)
-    demand = estimate_demand(
-        grid, parts, pd.DataFrame(), _developments(), Epochs(2020, 2010), (scenario.demand, scenario.access)
-    )
+    mix = (scenario.demand, scenario.access)
+    residents = settle_residents(grid, parts, counties, _developments(), Epochs(2020, 2010), mix)
+    demand = estimate_demand(grid, residents, pd.DataFrame(), scenario.demand)
     outlets = list_outlets(branches, rivals, scenario.market)
     access = measure_access(demand, grid, outlets, Travel(scenario.access))
     demand, market = calibrate(

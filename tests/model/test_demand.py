@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -7,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siteplanner import tables
-from siteplanner.model.demand import Epochs, estimate_demand, occupancy, visits_per_person_day
+from siteplanner.model.demand import estimate_demand
+from siteplanner.model.developments import Epochs, occupancy
 from siteplanner.model.grid import make_grid
+from siteplanner.model.residents import settle_residents
+from siteplanner.model.volumes import visits_per_day
 from siteplanner.scenario import AccessSettings, DemandSettings, GridSettings
 
 EPOCHS = Epochs(2020, 2010)
@@ -64,8 +69,24 @@ def development(grid, handover, households=1_000.0, kind="commodity"):
 
 def demand_of(grid, parts, footfall=None, developments=NO_DEVELOPMENTS, epochs=EPOCHS, **settings):
     footfall = no_footfall(grid) if footfall is None else footfall
+    people = residents_of(grid, parts, developments, epochs, **settings)
+    return estimate_demand(grid, people, footfall, DemandSettings(**settings)).cells
+
+
+def county_table(*ids):
+    return pd.DataFrame({"name": ids}, index=pd.Index(ids, name="county_id"))
+
+
+def residents_of(grid, parts, developments=NO_DEVELOPMENTS, epochs=EPOCHS, counties=None, **settings):
+    counties = county_table(*sorted(set(parts["county_id"]))) if counties is None else counties
     both = (DemandSettings(**settings), AccessSettings())
-    return estimate_demand(grid, parts, footfall, developments, epochs, both).cells
+    return settle_residents(grid, parts, counties, developments, epochs, both)
+
+
+def segments_of(grid, parts, footfall=None, counties=None, **settings):
+    footfall = no_footfall(grid) if footfall is None else footfall
+    people = residents_of(grid, parts, counties=counties, **settings)
+    return estimate_demand(grid, people, footfall, DemandSettings(**settings))
 
 
 def test_occupancy_follows_the_published_oracle():
@@ -84,27 +105,68 @@ def test_kinds_have_their_own_occupancy_and_nobody_lives_there_before_handover()
     assert (occupancy(np.full(4, -0.1), kind, DemandSettings()) == 0.0).all()
 
 
-def test_visits_per_person_and_day_by_hand():
-    # 70 % of visits need no cash, 80 % of them went online; of the other 30 %, 30 %: 35 % stay.
-    assert visits_per_person_day(DemandSettings()) == pytest.approx(3.0 * 0.35 / 250)
+# Of visits 30 % need cash, of which 30 % went online: 21 % of all stay. Of the other 70 %, 85, 75, 30 and
+# 30 % went.
+PER_DAY = np.array([3.0 * 0.315, 3.0 * 0.385, 4.5 * 0.70, 4.0 * 0.70]) / 250.0
+SHARES = np.array([0.227, 0.375, 0.187])
+
+
+def test_visits_per_head_and_day_by_hand():
+    np.testing.assert_allclose(visits_per_day(DemandSettings()), PER_DAY, rtol=1e-12)
+    # In two years 0.95 x 0.95 of the non-cash visits are left, of businesses' 0.97 x 0.97; cash stays.
+    later = np.array([3.0 * (0.105 * 0.9025 + 0.21), 3.0 * (0.175 * 0.9025 + 0.21),
+                      4.5 * (0.49 * 0.9025 + 0.21), 4.0 * (0.49 * 0.9409 + 0.21)]) / 250.0  # fmt: skip
+    np.testing.assert_allclose(visits_per_day(DemandSettings(), 2), later, rtol=1e-12)
 
 
 def test_without_footfall_all_weight_is_on_home(grid):
     cells = demand_of(grid, parts_of(grid, 100.0))
-    np.testing.assert_allclose(cells["visits_per_day"], 100.0 * 3.0 * 0.35 / 250, rtol=1e-12)
-    np.testing.assert_allclose(cells["potential_wan"], 100.0 * 6.0, rtol=1e-12)
+    expected = 100.0 * (SHARES @ PER_DAY[:3] + 0.130 * PER_DAY[3])
+    np.testing.assert_allclose(cells["visits_per_day"], expected, rtol=1e-9)
+    np.testing.assert_allclose(cells["potential_wan"], 100.0 * 6.0, rtol=1e-9)
 
 
 def test_layers_are_scaled_to_the_same_people_before_mixing(grid):
     size = len(grid.cells)
     work, leisure = np.zeros(size), np.zeros(size)
     work[3], leisure[5] = 7.0, 1e6
-    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, leisure), footfall_spread_m=0.0)
-    persons = cells["visits_per_day"].to_numpy() / (3.0 * 0.35 / 250)
-    expected = np.full(size, 4.0)
-    expected[3] += 0.4 * 10.0 * size
-    expected[5] += 0.2 * 10.0 * size
-    np.testing.assert_allclose(persons, expected, rtol=1e-12)
+    parts, footfall = parts_of(grid, 10.0), footfall_of(grid, work, leisure)
+    found = segments_of(grid, parts, footfall, footfall_spread_m=0.0)
+    for column, age in enumerate(tables.AGES):
+        persons = found.segments[f"visits_{age}"].to_numpy() / PER_DAY[column] / SHARES[column]
+        expected = np.full(size, 4.0)
+        expected[3] += 0.4 * 10.0 * size
+        expected[5] += 0.2 * 10.0 * size
+        np.testing.assert_allclose(persons, expected, rtol=1e-9)
+    # Businesses stand where people are by day.
+    businesses = found.segments["businesses"].to_numpy()
+    assert businesses[3] == pytest.approx(1.3 * size)
+    assert (np.delete(businesses, 3) == 0.0).all()
+    assert (found.mix.home, found.mix.work, found.mix.leisure) == pytest.approx((0.4, 0.4, 0.2))
+
+
+@given(
+    weights=st.tuples(*[st.floats(0.0, 1.0)] * 3),
+    people=st.lists(st.floats(0.0, 5_000.0), min_size=4, max_size=4),
+    seen=st.lists(st.floats(0.0, 5_000.0), min_size=4, max_size=4),
+)
+def test_the_mix_makes_nobody_and_loses_nobody(grid, weights, people, seen):
+    size = len(grid.cells)
+    residents, work = np.zeros(size), np.zeros(size)
+    residents[:4], work[2:6] = people, seen
+    found = segments_of(
+        grid, parts_of(grid, residents), footfall_of(grid, work, work[::-1]), footfall_spread_m=0.0,
+        weight_home=weights[0], weight_work=weights[1], weight_visit=weights[2],
+    )  # fmt: skip
+    assert (found.segments >= 0.0).all().all()
+    for column, age in enumerate(tables.AGES):
+        expected = residents.sum() * SHARES[column] * PER_DAY[column]
+        assert found.segments[f"visits_{age}"].sum() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert found.segments[f"people_{age}"].sum() == pytest.approx(
+            residents.sum() * SHARES[column], rel=1e-9
+        )
+    assert found.segments["businesses"].sum() == pytest.approx(residents.sum() * 0.13, rel=1e-9)
+    assert found.cells["potential_wan"].sum() == pytest.approx(residents.sum() * 6.0, rel=1e-9)
 
 
 def test_sightings_are_spread_over_their_ground_and_none_is_lost(grid):
@@ -122,20 +184,57 @@ def test_sightings_are_spread_over_their_ground_and_none_is_lost(grid):
 def test_an_empty_weekend_leaves_its_weight_to_the_others(grid):
     work = np.zeros(len(grid.cells))
     work[0] = 1.0
-    cells = demand_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
-    persons = cells["visits_per_day"] / (3.0 * 0.35 / 250)
+    found = segments_of(grid, parts_of(grid, 10.0), footfall_of(grid, work, 0.0), footfall_spread_m=0.0)
+    persons = found.segments["visits_60"] / (4.5 * 0.7 / 250) / 0.187
     assert persons.iloc[1] == pytest.approx(5.0)
     assert persons.iloc[0] == pytest.approx(5.0 + 0.5 * 10.0 * len(grid.cells))
+    assert (found.mix.home, found.mix.work, found.mix.leisure) == pytest.approx((0.5, 0.5, 0.0))
 
 
-def test_age_moves_visits_but_not_their_total(grid):
+def test_weight_on_empty_layers_alone_goes_home(grid):
+    cells = demand_of(grid, parts_of(grid, 10.0), weight_home=0.0)
+    np.testing.assert_allclose(cells["visits_per_day"], cells["visits_per_day"].iloc[0], rtol=1e-9)
+    assert cells["visits_per_day"].iloc[0] > 0.0
+
+
+def test_where_the_aged_live_more_visits_are_made(grid):
     aged = np.zeros(len(grid.cells))
-    aged[0] = 10.0
-    cells = demand_of(grid, parts_of(grid, 10.0, aged=aged))
-    people = 10.0 * len(grid.cells)
-    assert cells["visits_per_day"].sum() == pytest.approx(people * 3.0 * 0.35 / 250)
-    # All old against all young: one and a half times the visits.
-    assert cells["visits_per_day"].iloc[0] / cells["visits_per_day"].iloc[1] == pytest.approx(1.5)
+    aged[: len(aged) // 2] = 900.0
+    found = segments_of(grid, parts_of(grid, 1_000.0, aged=aged))
+    assert found.segments["people_60"].sum() == pytest.approx(aged.sum(), rel=1e-9)
+    assert (found.segments["people_60"].iloc[: aged.size // 2] > 850.0).all()
+    total = found.segments[[f"people_{age}" for age in tables.AGES]].sum(axis=1)
+    assert (total <= 1_000.0 * (1.0 + 1e-9)).all()
+    assert found.cells["visits_per_day"].iloc[0] > 1.5 * found.cells["visits_per_day"].iloc[-1]
+
+
+def test_a_county_keeps_the_deposits_and_businesses_that_it_tells(grid):
+    half = grid.cells.index[: len(grid.cells) // 2]
+    parts = parts_of(grid, 40.0)
+    parts["county_id"] = np.where(parts["cell_id"].isin(half), "a", "b")
+    counties = county_table("a", "b").assign(deposits_wan=[5_000.0, np.nan], small_businesses=[np.nan, 77.0])
+    split = replace(grid, cells=grid.cells.assign(county_id=parts["county_id"].to_numpy()))
+    found = segments_of(split, parts, counties=counties)
+    first = found.segments.index.isin(half)
+    assert found.cells["potential_wan"][first].sum() == pytest.approx(5_000.0, rel=1e-9)
+    others = 40.0 * (~first).sum()
+    assert found.cells["potential_wan"][~first].sum() == pytest.approx(6.0 * others, rel=1e-9)
+    assert found.segments["businesses"][~first].sum() == pytest.approx(77.0, rel=1e-9)
+    assert found.segments["businesses"][first].sum() == pytest.approx(0.13 * 40.0 * first.sum(), rel=1e-9)
+
+
+def test_rescaling_keeps_all_in_step(grid):
+    found = segments_of(grid, parts_of(grid, 40.0))
+    twice = found.rescaled(2.0, 3.0)
+    visits = twice.segments[[f"visits_{name}" for name in tables.SEGMENTS]].sum(axis=1)
+    np.testing.assert_allclose(twice.cells["visits_per_day"], visits, rtol=1e-12)
+    np.testing.assert_allclose(twice.cells["visits_per_day"], 2.0 * found.cells["visits_per_day"], rtol=1e-12)
+    potential = twice.segments[[f"potential_{age}_wan" for age in tables.AGES]].sum(axis=1)
+    np.testing.assert_allclose(twice.cells["potential_wan"], potential, rtol=1e-12)
+    np.testing.assert_allclose(potential, 3.0 * found.cells["potential_wan"], rtol=1e-12)
+    pd.testing.assert_series_equal(
+        twice.segments["potential_business_wan"], found.segments["potential_business_wan"]
+    )
 
 
 def test_only_the_increase_since_the_raster_is_added(grid):

@@ -17,6 +17,7 @@ from siteplanner.layers.sources import RasterSource
 from siteplanner.model.access import Access, Reach, Travel
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
+from siteplanner.model.forecast import Forecast
 from siteplanner.model.formats import Formats
 from siteplanner.model.grid import Grid
 from siteplanner.model.lattice import Lattice
@@ -280,7 +281,18 @@ class _Maker:
                 "aged_60": residents * 0.2,
             }
         )
-        return Demand(cells, parts)
+        return Demand(cells, parts, fill(tables.DEMAND_SEGMENTS, index, rng))
+
+    def forecast(self, layers: Layers) -> Forecast:
+        ids = np.array(layers.counties.index)
+        rows = fill(
+            tables.FORECAST,
+            range(6 * len(ids)),
+            self.rng,
+            county_id=np.tile(ids, 6),
+            year=np.repeat(np.arange(2026, 2032), len(ids)),
+        )
+        return Forecast(rows, fill(tables.FORECAST_CELLS, self.grid.cells.index, self.rng))
 
     def footfall(self, demand: Demand) -> pd.DataFrame:
         some = demand.cells.index[demand.cells["residents"] > 20]
@@ -543,6 +555,7 @@ class _Maker:
             demand=demand,
             access=access,
             market=market,
+            forecast=self.forecast(layers),
             zones=zones,
             quotas=Quotas(quotas),
             candidates=candidates,

@@ -38,6 +38,7 @@ FILES = {
     "map.html",
     "report.html",
     "moves.csv",
+    "forecast.csv",
     "moves.xlsx",
     "plan.gpkg",
     "cells.parquet",
@@ -223,8 +224,8 @@ def test_no_cell_of_the_workbook_is_a_formula_or_a_link(book):
 
 def test_the_workbook_has_every_sheet_frozen_and_filtered(book):
     words = section_labels("sheets", "zh")
-    keys = ["moves", "rejected", "county_kpis", "kpis", "zones", "county_quotas", "trace", "parameters",
-            "conservation", "dictionary", "notes"]  # fmt: skip
+    keys = ["moves", "rejected", "county_kpis", "kpis", "zones", "county_quotas", "forecast", "trace",
+            "parameters", "conservation", "dictionary", "notes"]  # fmt: skip
     assert book.sheetnames == [words[key] for key in keys]
     for sheet in book:
         assert sheet.freeze_panes.endswith("2"), sheet.title
@@ -301,7 +302,8 @@ def test_the_workbook_in_english_has_no_chinese(plan, tmp_path):
 def test_the_geopackage_reads_back(folder, plan):
     path = folder / "plan.gpkg"
     layers = dict(pyogrio.list_layers(path))
-    assert set(layers) == {"counties", "zones", "sites", "moves", "branches", "outlets", "layer_styles"}
+    expected = "counties zones sites moves branches outlets forecast layer_styles"
+    assert set(layers) == set(expected.split())
     moves = gpd.read_file(path, layer="moves")
     assert moves.crs.to_epsg() == 4326
     assert moves["branch_id"].tolist() == plan.relocation.moves["branch_id"].tolist()
