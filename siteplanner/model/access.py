@@ -10,22 +10,15 @@ from numba import njit
 from siteplanner import tables
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
-from siteplanner.model.focal import by_strips
-from siteplanner.model.grid import Grid, cell_ids, centre_lines
+from siteplanner.model.grid import Grid, cell_ids
 from siteplanner.model.roads import RoadNetwork
-from siteplanner.model.sphere import EARTH_RADIUS_KM
+from siteplanner.model.straight import straight_trips
 from siteplanner.model.travel import Ends, Streets, Trips, driving, snap, trips_within, walking
 from siteplanner.scenario import AccessSettings
 
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
 SHORTEST_TRIP_CELLS = 0.25
 PER_PEOPLE = 10_000.0
-
-# Row of the reach by lattice cell (-1: nobody there), then in radians the longitudes of columns and latitudes
-# of rows, the longitudes and latitudes of places, and the reach: the haversine of it by row, the longest.
-Sphere = tuple[
-    np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[np.ndarray, float]
-]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,28 +95,9 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
 def _straight_pairs(
     cell_id: np.ndarray, grid: Grid, places: pd.DataFrame, walks: tuple[np.ndarray, np.ndarray]
 ) -> Reach:
-    pace, reach_km = walks
-    row_of = np.full(grid.lattice.n_rows * grid.lattice.n_cols, -1, dtype=np.int32)
-    row_of[cell_id] = np.arange(cell_id.size, dtype=np.int32)
-    lons, lats = (np.radians(line) for line in centre_lines(grid.lattice))
-    sphere: Sphere = (
-        row_of.reshape(grid.lattice.n_rows, grid.lattice.n_cols),
-        (lons, lats),
-        (np.radians(places["lon"].to_numpy(dtype=float)), np.radians(places["lat"].to_numpy(dtype=float))),
-        (np.sin(reach_km / EARTH_RADIUS_KM / 2.0) ** 2, reach_km.max(initial=0.0) / EARTH_RADIUS_KM),
-    )
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
-    count = np.zeros(cell_id.size + 1, dtype=np.int64)
-    # A cell is in one strip of rows: its pairs come in the order of the places, whatever thread is first.
-    by_strips(sphere[0].shape, lambda rows: _count_pairs(sphere, (rows.start, rows.stop), count[1:]))
-    slot = np.cumsum(count)
-    indptr = slot.copy()
-    pairs = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=np.float32)
-    by_strips(
-        sphere[0].shape,
-        lambda rows: _write_pairs(sphere, (rows.start, rows.stop), (pace, shortest_km), slot, pairs),
-    )
-    return Reach(cell_id, len(places), indptr, *pairs)
+    where = (places["lon"].to_numpy(dtype=float), places["lat"].to_numpy(dtype=float))
+    return Reach(cell_id, len(places), *straight_trips(grid.lattice, cell_id, where, walks, shortest_km))
 
 
 def _road_pairs(
@@ -267,7 +241,46 @@ def _weights(minutes: np.ndarray, settings: AccessSettings) -> np.ndarray:
 
 def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Travel) -> Access:
     """Measure nearest minutes and counter-hours per person, of own and rival banks."""
-    reach, settings = pairs_within(demand, grid, outlets, travel), travel.settings
+    return _serve(demand, grid, (outlets, pairs_within(demand, grid, outlets, travel)), travel)
+
+
+def revise_access(
+    access: Access, demand: Demand, grid: Grid, outlets: pd.DataFrame, moved: tuple[np.ndarray, Reach]
+) -> Access:
+    """Measure access anew where some outlets have moved; trips to all others are not looked for again.
+
+    Parameters
+    ----------
+    outlets
+        Like those of the access, in the same order, some of them elsewhere or with other counter-hours.
+    moved
+        Which outlets stand elsewhere, ascending, and the reach whose columns are their new places.
+    """
+    at, fresh = moved
+    kept = np.arange(len(outlets), dtype=np.int64)
+    kept[at] = -1
+    reach = merge_reaches(access.reach, kept, fresh, at)
+    return _serve(demand, grid, (outlets, reach), access.travel)
+
+
+def merge_reaches(left: Reach, left_to: np.ndarray, right: Reach, right_to: np.ndarray) -> Reach:
+    """Put the columns of two reaches of the same rows side by side.
+
+    Parameters
+    ----------
+    left_to, right_to
+        The column that each column becomes, ascending; -1: it is left out. No column is named twice.
+    """
+    if not np.array_equal(left.cell_id, right.cell_id):
+        raise tables.ContractError("two reaches have different demand rows")
+    parts = ((left.indptr, left.indices, left.minutes), (right.indptr, right.indices, right.minutes))
+    indptr, indices, minutes = _merge(*parts, left_to.astype(np.int64), right_to.astype(np.int64))
+    n_places = int(max(left_to.max(initial=-1), right_to.max(initial=-1))) + 1
+    return Reach(left.cell_id, n_places, indptr, indices, minutes)
+
+
+def _serve(demand: Demand, grid: Grid, served: tuple[pd.DataFrame, Reach], travel: Travel) -> Access:
+    (outlets, reach), settings = served, travel.settings
     own = outlets["own"].to_numpy(dtype=bool)
     hours = outlets["counter_hours"].to_numpy(dtype=float)
     rows = demand.cells.loc[reach.cell_id]
@@ -297,81 +310,42 @@ def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:
     return np.asarray(_nearest(reach.indptr, reach.indices, reach.minutes, places))
 
 
-@njit(cache=True, nogil=True)
-def _count_pairs(sphere: Sphere, rows: tuple[int, int], count: np.ndarray) -> None:
-    """Count the pairs of each cell of some lattice rows, by the haversine formula (Sinnott 1984)."""
-    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
-    half_lon2 = np.empty(lons.size)
-    for place in range(place_lon.size):
-        lon, lat = place_lon[place], place_lat[place]
-        south, north, first, last = _box_around(sphere, rows, place)
-        if south == north:
-            continue
-        _half_chords(lons, lon, (first, last), half_lon2)
-        for row in range(south, north):
-            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
-            shrink = np.cos(lats[row]) * np.cos(lat)
-            for col in range(first, last):
-                i = row_of[row, col]
-                if i >= 0 and half_lat2 + shrink * half_lon2[col] <= limit[i]:
-                    count[i] += 1
-
-
-@njit(cache=True, nogil=True)
-def _write_pairs(
-    sphere: Sphere,
-    rows: tuple[int, int],
-    walk: tuple[np.ndarray, float],
-    slot: np.ndarray,
-    pairs: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Write the place and the minutes of the pairs that `_count_pairs` counts.
-
-    Going by place fills the columns of every row in ascending order.
-
-    Parameters
-    ----------
-    slot
-        Where the next pair of each cell is written; moved on.
-    """
-    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
-    pace, shortest_km = walk
-    indices, minutes = pairs
-    half_lon2 = np.empty(lons.size)
-    for place in range(place_lon.size):
-        lon, lat = place_lon[place], place_lat[place]
-        south, north, first, last = _box_around(sphere, rows, place)
-        if south == north:
-            continue
-        _half_chords(lons, lon, (first, last), half_lon2)
-        for row in range(south, north):
-            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
-            shrink = np.cos(lats[row]) * np.cos(lat)
-            for col in range(first, last):
-                i = row_of[row, col]
-                haversine = half_lat2 + shrink * half_lon2[col]
-                if i >= 0 and haversine <= limit[i]:
-                    km = np.float32(2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine)))
-                    indices[slot[i]] = place
-                    minutes[slot[i]] = max(km, shortest_km) * pace[i]
-                    slot[i] += 1
-
-
-@njit(cache=True, nogil=True)
-def _box_around(sphere: Sphere, rows: tuple[int, int], place: int) -> tuple[int, int, int, int]:
-    """Return the rows, of some, and the columns that may be within the longest reach of a place."""
-    _, (lons, lats), (place_lon, place_lat), (_, longest) = sphere
-    lon, lat = place_lon[place], place_lat[place]
-    width = np.arcsin(min(np.sin(longest) / np.cos(lat), 1.0))
-    south = max(np.searchsorted(lats, lat - longest), rows[0])
-    north = max(min(np.searchsorted(lats, lat + longest, "right"), rows[1]), south)
-    return south, north, np.searchsorted(lons, lon - width), np.searchsorted(lons, lon + width, "right")
-
-
-@njit(cache=True, nogil=True)
-def _half_chords(lons: np.ndarray, lon: float, cols: tuple[int, int], half_lon2: np.ndarray) -> None:
-    for col in range(cols[0], cols[1]):
-        half_lon2[col] = np.sin((lons[col] - lon) / 2.0) ** 2
+@njit(cache=True)
+def _merge(
+    left: tuple[np.ndarray, np.ndarray, np.ndarray],
+    right: tuple[np.ndarray, np.ndarray, np.ndarray],
+    left_to: np.ndarray,
+    right_to: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # pragma: no cover - compiled
+    """Merge the pairs of two tables row by row, columns ascending."""
+    n_rows = left[0].size - 1
+    indptr = np.zeros(n_rows + 1, dtype=np.int64)
+    for i in range(n_rows):
+        count = 0
+        for pair in range(left[0][i], left[0][i + 1]):
+            count += left_to[left[1][pair]] >= 0
+        for pair in range(right[0][i], right[0][i + 1]):
+            count += right_to[right[1][pair]] >= 0
+        indptr[i + 1] = indptr[i] + count
+    indices = np.empty(indptr[n_rows], dtype=np.int32)
+    minutes = np.empty(indptr[n_rows], dtype=np.float32)
+    for i in range(n_rows):
+        a, b = left[0][i], right[0][i]
+        slot = indptr[i]
+        while a < left[0][i + 1] or b < right[0][i + 1]:
+            one = left_to[left[1][a]] if a < left[0][i + 1] else -1
+            two = right_to[right[1][b]] if b < right[0][i + 1] else -1
+            if a < left[0][i + 1] and (one < 0 or b >= right[0][i + 1] or (0 <= one < two)):
+                if one >= 0:
+                    indices[slot], minutes[slot] = one, left[2][a]
+                    slot += 1
+                a += 1
+            else:
+                if two >= 0:
+                    indices[slot], minutes[slot] = two, right[2][b]
+                    slot += 1
+                b += 1
+    return indptr, indices, minutes
 
 
 @njit(cache=True)
