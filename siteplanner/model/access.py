@@ -8,6 +8,7 @@ import pandas as pd
 from numba import njit
 
 from siteplanner import tables
+from siteplanner.model.barriers import Barriers, lengthen
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
 from siteplanner.model.grid import Grid, cell_ids
@@ -27,6 +28,7 @@ class Travel:
 
     settings: AccessSettings
     roads: RoadNetwork | None = None
+    barriers: Barriers | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +76,7 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     """Find every pair of demand cell and place within the reach of the cell's settlement class.
 
     Without roads: great-circle km between the cell's centre and the place, never less than a quarter cell,
-    times detour over speed. On roads: to the nearest node over the straight distance, then the quickest way,
+    times detour over speed; longer across barriers, and dropped where that is beyond the reach. On roads: to the nearest node over the straight distance, then the quickest way,
     up to the minutes that the class's reach takes straight. Cells and places far from every road are reached
     straight.
 
@@ -88,16 +90,25 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     cell_id = cells.index.to_numpy()[peopled]
     pace, reach_km = by_settlement(cells["settlement"][peopled], travel.settings)
     if travel.roads is None:
-        return _straight_pairs(cell_id, grid, places, (pace, reach_km))
+        return _straight_pairs(cell_id, grid, places, (pace, reach_km), travel.barriers)
     return _road_pairs(demand, cell_id, grid, places, travel)
 
 
 def _straight_pairs(
-    cell_id: np.ndarray, grid: Grid, places: pd.DataFrame, walks: tuple[np.ndarray, np.ndarray]
+    cell_id: np.ndarray,
+    grid: Grid,
+    places: pd.DataFrame,
+    walks: tuple[np.ndarray, np.ndarray],
+    barriers: Barriers | None,
 ) -> Reach:
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
     where = (places["lon"].to_numpy(dtype=float), places["lat"].to_numpy(dtype=float))
-    return Reach(cell_id, len(places), *straight_trips(grid.lattice, cell_id, where, walks, shortest_km))
+    trips = straight_trips(grid.lattice, cell_id, where, walks, shortest_km)
+    if barriers is not None:
+        centres = grid.cells.loc[cell_id]
+        ends = ((centres["lon"].to_numpy(), centres["lat"].to_numpy()), where)
+        trips = lengthen(barriers, grid.lattice, ends, trips, walks[0] * walks[1])
+    return Reach(cell_id, len(places), *trips)
 
 
 def _road_pairs(
@@ -170,7 +181,7 @@ def _trips_of_mode(
     for rows, columns in ((far, np.arange(len(places))), (on, np.flatnonzero(ends.node < 0))):
         if rows.size and columns.size:
             walk = (pace[rows], reach_km[rows])
-            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk)
+            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk, travel.barriers)
             origin = rows[np.repeat(np.arange(rows.size), np.diff(straight.indptr))].astype(np.int32)
             yield Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes)
 
