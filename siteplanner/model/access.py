@@ -12,7 +12,9 @@ from siteplanner.model.barriers import Barriers, lengthen
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
 from siteplanner.model.grid import Grid, cell_ids
+from siteplanner.model.outlets import open_throughout
 from siteplanner.model.roads import RoadNetwork
+from siteplanner.model.splicing import splice
 from siteplanner.model.straight import straight_trips
 from siteplanner.model.travel import Ends, Streets, Trips, driving, snap, trips_within, walking
 from siteplanner.scenario import AccessSettings
@@ -20,6 +22,8 @@ from siteplanner.scenario import AccessSettings
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
 SHORTEST_TRIP_CELLS = 0.25
 PER_PEOPLE = 10_000.0
+# So many places reach a few tens of millions of cells, which fit into memory.
+POINTS_AT_A_TIME = 4_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,12 +64,18 @@ class Access:
     """Outlets of all banks, pairs within reach, and service by cell (all cells of the grid).
 
     Cells that are no rows of the reach have nobody in them: infinite minutes and no supply.
+
+    Parameters
+    ----------
+    points_min
+        Minutes to the nearest service point that is no outlet, by row of the reach; None without any.
     """
 
     outlets: pd.DataFrame
     reach: Reach
     cells: pd.DataFrame
     travel: Travel
+    points_min: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         tables.check(self.outlets, tables.OUTLETS)
@@ -76,9 +86,9 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     """Find every pair of demand cell and place within the reach of the cell's settlement class.
 
     Without roads: great-circle km between the cell's centre and the place, never less than a quarter cell,
-    times detour over speed; longer across barriers, and dropped where that is beyond the reach. On roads: to the nearest node over the straight distance, then the quickest way,
-    up to the minutes that the class's reach takes straight. Cells and places far from every road are reached
-    straight.
+    times detour over speed; longer across barriers, and dropped where that is beyond the reach. On roads: to
+    the nearest node over the straight distance, then the quickest way, up to the minutes that the class's
+    reach takes straight. Cells and places far from every road are reached straight.
 
     Parameters
     ----------
@@ -90,7 +100,7 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     cell_id = cells.index.to_numpy()[peopled]
     pace, reach_km = by_settlement(cells["settlement"][peopled], travel.settings)
     if travel.roads is None:
-        return _straight_pairs(cell_id, grid, places, (pace, reach_km), travel.barriers)
+        return _straight_pairs(cell_id, grid, places, (pace, reach_km), travel)
     return _road_pairs(demand, cell_id, grid, places, travel)
 
 
@@ -99,15 +109,19 @@ def _straight_pairs(
     grid: Grid,
     places: pd.DataFrame,
     walks: tuple[np.ndarray, np.ndarray],
-    barriers: Barriers | None,
+    travel: Travel,
 ) -> Reach:
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
     where = (places["lon"].to_numpy(dtype=float), places["lat"].to_numpy(dtype=float))
     trips = straight_trips(grid.lattice, cell_id, where, walks, shortest_km)
-    if barriers is not None:
+    if travel.barriers is not None:
+        told = travel.barriers.factor
+        factor = np.where(np.isnan(told), travel.settings.barrier_factor, told)
         centres = grid.cells.loc[cell_id]
         ends = ((centres["lon"].to_numpy(), centres["lat"].to_numpy()), where)
-        trips = lengthen(barriers, grid.lattice, ends, trips, walks[0] * walks[1])
+        trips = lengthen(
+            Barriers(travel.barriers.shapes, factor), grid.lattice, ends, trips, walks[0] * walks[1]
+        )
     return Reach(cell_id, len(places), *trips)
 
 
@@ -181,7 +195,7 @@ def _trips_of_mode(
     for rows, columns in ((far, np.arange(len(places))), (on, np.flatnonzero(ends.node < 0))):
         if rows.size and columns.size:
             walk = (pace[rows], reach_km[rows])
-            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk, travel.barriers)
+            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk, travel)
             origin = rows[np.repeat(np.arange(rows.size), np.diff(straight.indptr))].astype(np.int32)
             yield Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes)
 
@@ -250,9 +264,33 @@ def _weights(minutes: np.ndarray, settings: AccessSettings) -> np.ndarray:
     return np.asarray(weights[np.searchsorted(settings.bands_min, minutes, side="left")])
 
 
-def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Travel) -> Access:
-    """Measure nearest minutes and counter-hours per person, of own and rival banks."""
-    return _serve(demand, grid, (outlets, pairs_within(demand, grid, outlets, travel)), travel)
+def measure_access(
+    demand: Demand,
+    grid: Grid,
+    outlets: pd.DataFrame,
+    travel: Travel,
+    points: pd.DataFrame | None = None,
+) -> Access:
+    """Measure nearest minutes and counter-hours per person, of own and rival banks.
+
+    Parameters
+    ----------
+    points
+        Service points that are no outlets, if any are known: nearest minutes alone.
+    """
+    reach = pairs_within(demand, grid, outlets, travel)
+    points_min = None if points is None or points.empty else _to_points(demand, grid, points, travel)
+    return _serve(demand, grid, (outlets, reach), travel, points_min)
+
+
+def _to_points(demand: Demand, grid: Grid, points: pd.DataFrame, travel: Travel) -> np.ndarray:
+    """Return minutes to the nearest point by row, some points at a time: they may be very many."""
+    nearest = [
+        nearest_minutes(part, np.ones(part.n_places, dtype=bool))
+        for first in range(0, len(points), POINTS_AT_A_TIME)
+        for part in [pairs_within(demand, grid, points.iloc[first : first + POINTS_AT_A_TIME], travel)]
+    ]
+    return np.asarray(np.min(nearest, axis=0))
 
 
 def revise_access(
@@ -271,7 +309,7 @@ def revise_access(
     kept = np.arange(len(outlets), dtype=np.int64)
     kept[at] = -1
     reach = merge_reaches(access.reach, kept, fresh, at)
-    return _serve(demand, grid, (outlets, reach), access.travel)
+    return _serve(demand, grid, (outlets, reach), access.travel, access.points_min)
 
 
 def merge_reaches(left: Reach, left_to: np.ndarray, right: Reach, right_to: np.ndarray) -> Reach:
@@ -285,12 +323,18 @@ def merge_reaches(left: Reach, left_to: np.ndarray, right: Reach, right_to: np.n
     if not np.array_equal(left.cell_id, right.cell_id):
         raise tables.ContractError("two reaches have different demand rows")
     parts = ((left.indptr, left.indices, left.minutes), (right.indptr, right.indices, right.minutes))
-    indptr, indices, minutes = _merge(*parts, left_to.astype(np.int64), right_to.astype(np.int64))
+    indptr, indices, minutes = splice(*parts, left_to.astype(np.int64), right_to.astype(np.int64))
     n_places = int(max(left_to.max(initial=-1), right_to.max(initial=-1))) + 1
     return Reach(left.cell_id, n_places, indptr, indices, minutes)
 
 
-def _serve(demand: Demand, grid: Grid, served: tuple[pd.DataFrame, Reach], travel: Travel) -> Access:
+def _serve(
+    demand: Demand,
+    grid: Grid,
+    served: tuple[pd.DataFrame, Reach],
+    travel: Travel,
+    points_min: np.ndarray | None,
+) -> Access:
     (outlets, reach), settings = served, travel.settings
     own = outlets["own"].to_numpy(dtype=bool)
     hours = outlets["counter_hours"].to_numpy(dtype=float)
@@ -310,53 +354,32 @@ def _serve(demand: Demand, grid: Grid, served: tuple[pd.DataFrame, Reach], trave
         },
         index=pd.Index(reach.cell_id, name="cell_id"),
     )
-    cells = measured.reindex(grid.cells.index)
-    far, none = ["minutes_own", "minutes_any"], ["supply_own", "supply_rival", "supply_any"]
-    cells = cells.fillna(dict.fromkeys(far, np.inf) | dict.fromkeys(none, 0.0))
-    return Access(outlets, reach, cells, travel)
+    if points_min is not None:
+        measured = measured.assign(minutes_point=np.minimum(measured["minutes_any"], points_min))
+    if settings.hours_from is not None:
+        measured = measured.assign(**_at_hours(reach, people, outlets, settings))
+    nobody = {name: np.inf if str(name).startswith("minutes") else 0.0 for name in measured}
+    return Access(outlets, reach, measured.reindex(grid.cells.index).fillna(nobody), travel, points_min)
+
+
+def _at_hours(
+    reach: Reach, people: pd.DataFrame, outlets: pd.DataFrame, settings: AccessSettings
+) -> dict[str, np.ndarray]:
+    """Measure the same for the outlets that are open throughout the hours asked for."""
+    is_open = open_throughout(outlets, settings)
+    own = outlets["own"].to_numpy(dtype=bool)
+    hours = np.where(is_open, outlets["counter_hours"].to_numpy(dtype=float), 0.0)
+    mine, theirs = floating_catchment(reach, people, hours, own, settings)
+    return {
+        "minutes_own_open": nearest_minutes(reach, own & is_open),
+        "minutes_any_open": nearest_minutes(reach, is_open),
+        "supply_any_open": (mine + theirs) * PER_PEOPLE,
+    }
 
 
 def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:
     """Return minutes to the nearest of the marked places by row of the reach; infinite without one."""
     return np.asarray(_nearest(reach.indptr, reach.indices, reach.minutes, places))
-
-
-@njit(cache=True)
-def _merge(
-    left: tuple[np.ndarray, np.ndarray, np.ndarray],
-    right: tuple[np.ndarray, np.ndarray, np.ndarray],
-    left_to: np.ndarray,
-    right_to: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # pragma: no cover - compiled
-    """Merge the pairs of two tables row by row, columns ascending."""
-    n_rows = left[0].size - 1
-    indptr = np.zeros(n_rows + 1, dtype=np.int64)
-    for i in range(n_rows):
-        count = 0
-        for pair in range(left[0][i], left[0][i + 1]):
-            count += left_to[left[1][pair]] >= 0
-        for pair in range(right[0][i], right[0][i + 1]):
-            count += right_to[right[1][pair]] >= 0
-        indptr[i + 1] = indptr[i] + count
-    indices = np.empty(indptr[n_rows], dtype=np.int32)
-    minutes = np.empty(indptr[n_rows], dtype=np.float32)
-    for i in range(n_rows):
-        a, b = left[0][i], right[0][i]
-        slot = indptr[i]
-        while a < left[0][i + 1] or b < right[0][i + 1]:
-            one = left_to[left[1][a]] if a < left[0][i + 1] else -1
-            two = right_to[right[1][b]] if b < right[0][i + 1] else -1
-            if a < left[0][i + 1] and (one < 0 or b >= right[0][i + 1] or (0 <= one < two)):
-                if one >= 0:
-                    indices[slot], minutes[slot] = one, left[2][a]
-                    slot += 1
-                a += 1
-            else:
-                if two >= 0:
-                    indices[slot], minutes[slot] = two, right[2][b]
-                    slot += 1
-                b += 1
-    return indptr, indices, minutes
 
 
 @njit(cache=True)

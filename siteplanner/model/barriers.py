@@ -1,7 +1,8 @@
 """Rivers, railways and expressways that a straight trip has to get across.
 
-No bridge is looked for: a trip whose straight line crosses a barrier takes the barrier's factor times as long,
-the largest of those crossed (D§4: barriers as cost polygons). Where bridges matter one by one, give `roads`.
+No bridge is looked for: a trip whose straight line crosses a barrier takes the barrier's factor times as
+long, the largest of those crossed (D§4: barriers as cost polygons). Where bridges matter one by one, roads
+tell.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ Points = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Barriers:
-    """Lines and polygons in WGS 84, and how many times as long a trip across each takes.
+    """Lines and polygons in WGS 84, and how many times as long a trip across each takes; NaN: not told.
 
     A polygon is crossed where a trip goes in and out again; who is inside is on all its banks.
     """
@@ -73,7 +74,7 @@ def lengthen(
     if not walls.factor.size:
         return pairs
     rows, places = (_in_buckets(lattice, walls, *points) for points in ends)
-    within = tuple(_areas_around(walls.areas, points) for points in ends)
+    within = (_areas_around(walls.areas, ends[0]), _areas_around(walls.areas, ends[1]))
     table = (walls.ends, walls.factor, walls.area)
     times = _factors(pairs, (rows, places), within, table, walls.buckets, walls.shape)
     return _drop(pairs, times, limit_min)
@@ -128,7 +129,7 @@ def _fill_buckets(ends: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray,
     held = []
     for row in range(int((high - low)[:, 1].max(initial=0)) + 1):
         for col in range(int((high - low)[:, 0].max(initial=0)) + 1):
-            piece = np.flatnonzero(((low + (col, row)) <= high).all(axis=1))
+            piece = np.flatnonzero((low + np.array((col, row)) <= high).all(axis=1))
             bucket = (low[piece, 1] + row) * shape[1] + low[piece, 0] + col
             held.append(np.column_stack((bucket, piece)))
     table = np.concatenate(held) if held else np.empty((0, 2), dtype=np.int64)

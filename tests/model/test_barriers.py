@@ -104,3 +104,16 @@ def test_a_barrier_never_shortens_a_trip_and_its_order_is_irrelevant():
     turned = minutes_with(Barriers(np.array(lines[::-1], dtype=object), factor[::-1]), grid, outlets)
     np.testing.assert_array_equal(found, turned)
     assert (found >= minutes_with(None, grid, outlets)).all()
+
+
+def test_a_barrier_that_tells_no_factor_takes_the_usual_one():
+    grid = grid_at(112.5, 37.8, width=0.1)
+    demand, outlets = demand_on(grid), outlets_in(grid, 20)
+    lines = np.array([shapely.LineString([(112.5, 37.85), (112.6, 37.84)])])
+    usual = Travel(
+        SETTINGS.model_copy(update={"barrier_factor": 1.4}), barriers=Barriers(lines, np.array([np.nan]))
+    )
+    found = dense(pairs_within(demand, grid, outlets, usual))
+    told = minutes_with(Barriers(lines, np.array([1.4])), grid, outlets, demand)
+    np.testing.assert_array_equal(found, told)
+    assert (found > minutes_with(None, grid, outlets, demand)).any()
