@@ -182,6 +182,8 @@ class Inputs(Section):
     developments: TableInput | None = None
     townships: TableInput | None = None
     sites: TableInput | None = None
+    service_points: TableInput | None = None
+    barriers: TableInput | None = None
     tickets: TicketsInput | None = None
     roads: RoadsInput | None = None
 
@@ -413,9 +415,39 @@ class AccessSettings(Section):
     cover_min: Positive = Field(
         default=15.0, le=120.0, description="a person is covered within this many minutes"
     )
+    barrier_factor: float = Field(
+        default=2.0,
+        ge=1.0,
+        le=20.0,
+        description="a straight trip across a barrier that states no factor takes this many times as long; no source",
+    )
+    hours_from: float | None = Field(
+        default=None,
+        ge=0.0,
+        lt=24.0,
+        description="begin of the weekday hours for which access is told apart, e.g. 17",
+    )
+    hours_to: float | None = Field(
+        default=None, gt=0.0, le=24.0, description="end of these hours: outlets open all of them count"
+    )
+    usual_opens_at: float = Field(
+        default=9.0, ge=0.0, lt=24.0, description="hour at which outlets open that do not tell (D§3.2: 09-17)"
+    )
+    usual_closes_at: float = Field(
+        default=17.0, gt=0.0, le=24.0, description="hour at which they close (D§3.2: 09-17)"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> "AccessSettings":
+        if (self.hours_from is None) != (self.hours_to is None):
+            msg = "hours_from and hours_to are given together or not at all"
+            raise ValueError(msg)
+        if self.hours_from is not None and self.hours_to is not None and self.hours_from >= self.hours_to:
+            msg = "hours_to must lie after hours_from"
+            raise ValueError(msg)
+        if self.usual_opens_at >= self.usual_closes_at:
+            msg = "usual_closes_at must lie after usual_opens_at"
+            raise ValueError(msg)
         if not 0.0 < self.bands_min[0] < self.bands_min[1] < self.bands_min[2]:
             msg = "bands_min must ascend"
             raise ValueError(msg)

@@ -105,6 +105,13 @@ def _lonlat() -> tuple[Column, Column]:
     )
 
 
+def _opening() -> tuple[Column, Column]:
+    return (
+        Column("opens_at", "float", "h", "hour at which it opens on a weekday, 9.5 is half past nine", 0, 24, absent="access.usual_opens_at"),
+        Column("closes_at", "float", "h", "hour at which it closes on a weekday, after it opens", 0, 24, absent="access.usual_closes_at"),
+    )  # fmt: skip
+
+
 TIERS = ("U", "C", "T", "V")
 SETTLEMENTS = ("core", "urban", "town", "rural")
 FORMATS = ("core", "standard", "light", "community", "self_service")
@@ -138,6 +145,7 @@ BRANCHES = Table("branches", "branch_id", "our own service points today", (
     Column("staff", "int", "1", "staff, full-time equivalents", 0, 2_000, absent="catalogue value of the format"),
     Column("area_m2", "float", "m2", "floor area", 0, 100_000, absent="catalogue value of the format"),
     Column("hours_per_week", "float", "h", "opening hours a week", 0, 168, absent="40"),
+    *_opening(),
     Column("deposits_wan", "float", "10,000 CNY", "daily-average personal deposits", 0, absent="predicted by the market model"),
     Column("visits_per_day", "float", "1/day", "visits per business day", 0, absent="predicted by the market model"),
     Column("customers", "float", "1", "customers", 0, absent="not shown"),
@@ -169,6 +177,7 @@ COMPETITORS = Table("competitors", "competitor_id", "service points of other ban
     *_lonlat(),
     Column("bank", "text", "", "bank", absent="other"),
     Column("class", "text", "", "class of the bank", values=BANK_CLASSES, absent="big"),
+    *_opening(),
 ))  # fmt: skip
 
 DEVELOPMENTS = Table("developments", "development_id", "new communities and districts", (
@@ -196,6 +205,16 @@ SITES = Table("sites", "site_id", "premises on offer", (
     Column("area_m2", "float", "m2", "floor area", 0, 100_000, absent="catalogue value of the format"),
 ))  # fmt: skip
 
+SERVICE_POINTS = Table("service_points", "point_id", "points of any bank that serve without being an outlet", (
+    *_lonlat(),
+    Column("kind", "text", "", "kind: agent shop, self-service off the premises, service at fixed times", values=("agent", "self_service", "fixed_time"), absent="agent"),
+))  # fmt: skip
+
+BARRIERS = Table("barriers", "", "rivers, railways, expressways that straight trips have to get across", (
+    Column("geometry", "geometry", "deg", "line or polygon, WGS 84"),
+    Column("factor", "float", "1", "how many times as long a trip across takes", 1, 20, absent="access.barrier_factor"),
+))  # fmt: skip
+
 TICKETS = Table("tickets", "ticket_id", "queue tickets", (
     Column("branch_id", "text", "", "branch"),
     Column("taken", "time", "", "ticket taken, local time"),
@@ -215,7 +234,18 @@ FOOTFALL = Table("footfall", "", "people seen at a place and time", (
     Column("h3", "text", "", "h3: H3 cell, in place of lon and lat", absent="lon and lat tell the place"),
 ))  # fmt: skip
 
-INPUT_TABLES = (BRANCHES, COUNTIES, COMPETITORS, DEVELOPMENTS, TOWNSHIPS, SITES, TICKETS, FOOTFALL)
+INPUT_TABLES = (
+    BRANCHES,
+    COUNTIES,
+    COMPETITORS,
+    DEVELOPMENTS,
+    TOWNSHIPS,
+    SITES,
+    SERVICE_POINTS,
+    BARRIERS,
+    TICKETS,
+    FOOTFALL,
+)
 
 # What `layers` adds to every point table, once: where the point lies.
 PLACED = (
@@ -302,6 +332,7 @@ OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first
     *PLACED,
     Column("attractiveness", "float", "1", "A_j of the choice model, mean of all outlets 1", 0),
     Column("counter_hours", "float", "h/week", "counter-hours a week, devices at half", 0),
+    *_opening(),
 ))  # fmt: skip
 
 ACCESS = Table("access", "cell_id", "service within reach, by cell", (
@@ -310,6 +341,10 @@ ACCESS = Table("access", "cell_id", "service within reach, by cell", (
     Column("supply_own", "float", "h/week per 10,000", "E2SFCA of own counter-hours on residents and people moved in", 0),
     Column("supply_rival", "float", "h/week per 10,000", "E2SFCA of rival counter-hours on residents and people moved in", 0),
     Column("supply_any", "float", "h/week per 10,000", "E2SFCA of all counter-hours on residents and people moved in", 0),
+    Column("minutes_point", "float", "min", "to the nearest service point of any kind, outlets included", 0, absent="no service_points layer"),
+    Column("minutes_own_open", "float", "min", "to the nearest own outlet open in the hours asked for", 0, absent="access.hours_from and hours_to ask for none"),
+    Column("minutes_any_open", "float", "min", "to the nearest outlet of any bank open in the hours asked for", 0, absent="access.hours_from and hours_to ask for none"),
+    Column("supply_any_open", "float", "h/week per 10,000", "E2SFCA of the counter-hours of outlets open in the hours asked for", 0, absent="access.hours_from and hours_to ask for none"),
 ))  # fmt: skip
 
 QUEUES = Table("queues", "branch_id", "queues of own branches, from tickets", (
@@ -454,8 +489,12 @@ CLUSTERS = Table("clusters", "branch_id", "core and satellites after the plan", 
 LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("gross_gain_visits", "float", "1/day", "visits won at the new place", 0),
     Column("cannibalised_visits", "float", "1/day", "of these, taken from own siblings", 0),
+    Column("from_rivals_visits", "float", "1/day", "of these, taken from rivals", 0),
+    Column("from_outside_visits", "float", "1/day", "of these, won from no outlet; the three add up to the gain", 0),
     Column("lost_visits", "float", "1/day", "visits of the old place that leave the bank", 0),
     Column("recaptured_visits", "float", "1/day", "visits of the old place that siblings keep", 0),
+    Column("to_rivals_visits", "float", "1/day", "of the lost visits, those that rivals take", 0),
+    Column("to_outside_visits", "float", "1/day", "of the lost visits, those that no outlet gets", 0),
     Column("net_visits", "float", "1/day", "gross gain - cannibalised - lost"),
     Column("gross_gain_wan", "float", "10,000 CNY", "deposits won at the new place when ramped up", 0),
     Column("cannibalised_wan", "float", "10,000 CNY", "of these, from own siblings", 0),

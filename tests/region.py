@@ -260,3 +260,16 @@ def write_roads(folder):
     ]
     content = {"type": "FeatureCollection", "features": features}
     (folder / "roads.geojson").write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_rivers(folder):
+    """Write rivers.geojson: one through the old town, and a lake in the new district."""
+    river = {"type": "LineString", "coordinates": [[112.0, 37.57], [112.09, 37.582], [112.2, 37.6]]}
+    box = shapely.box(112.262, 37.58, 112.278, 37.586)
+    lake = {"type": "Polygon", "coordinates": [[list(xy) for xy in box.exterior.coords]]}
+    features = [
+        {"type": "Feature", "properties": {"factor": factor}, "geometry": shape}
+        for factor, shape in ((None, river), (3.0, lake))
+    ]
+    content = {"type": "FeatureCollection", "features": features}
+    (folder / "rivers.geojson").write_text(json.dumps(content), encoding="utf-8")

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import math
 import sys
@@ -21,6 +22,19 @@ TINY = replace(
     counties_raster=Shape(200, 200), rasterstats=(3,),
     pings=(20_000,), few_pings=5_000, lattice=150, esda=20, pairs=40, rounds=2,
 )  # fmt: skip
+
+
+def load_script(name):
+    """Import a script whose name may be that of an installed package."""
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+access = load_script("access")
 
 
 # What the other sections do, they do as these.
@@ -133,3 +147,29 @@ def test_every_section_makes_rows_whose_sums_are_right(section, tmp_path):
         assert row.get("met") is not False, row
         assert all(not math.isnan(value) for value in row.values() if isinstance(value, float))
     assert json.loads(json.dumps(rows)) == rows
+
+
+@pytest.mark.parametrize("section", ["pairs", "catchments", "huff", "travel", "moves"])
+def test_access_rows_have_the_same_values_as_their_rivals(section, tmp_path):
+    sizes = access.Sizes(region=(60, 40), net=(30, 3), moves=4, rounds=1)
+    rows = list(access.SECTIONS[section](access.Bench(tmp_path, sizes, None)))
+    assert len({row["id"] for row in rows}) == len(rows) > 0
+    for row in rows:
+        assert row.get("met") is not False, row
+        assert row.get("value", 0.0) <= 1e-9
+        assert row.get("apart", 0.0) <= (1e-6 if section == "travel" else 1e-9)
+    assert json.loads(json.dumps(rows)) == rows
+
+
+@pytest.mark.parametrize(
+    ("seconds", "values", "met"), [(1.0, 1.0, True), (5.1, 1.0, False), (1.0, 1.1, False)]
+)
+def test_access_is_judged_by_the_rivals_time_and_values(seconds, values, met, tmp_path):
+    np.save(tmp_path / "ours.npy", np.array([1.0, 3.0]))
+    np.save(tmp_path / "theirs.npy", np.array([values, 3.0]))
+    bench = access.Bench(tmp_path, access.QUICK, 60.0)
+    row = {"seconds": seconds, "rival_seconds": 100.0}
+    judged = access._against(bench, row, ("ours", "theirs"), (20.0, 1e-9))
+    assert judged["met"] is met
+    assert not access._against(bench, row | {"met": False}, ("ours", "theirs"), (20.0, 1e-9))["met"]
+    assert judged["times_as_fast"] == pytest.approx(100.0 / seconds)

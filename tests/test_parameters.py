@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from region import branch_frame, county_frame, scenario_text, write_region, write_roads
+from region import branch_frame, county_frame, scenario_text, write_region, write_rivers, write_roads
 
 import siteplanner.plan
 from siteplanner.layers.reading import read_layers
@@ -99,6 +99,11 @@ CHANGED = {
     **{f"access.raam_{kind}_min": 60.0 for kind in ("core", "urban", "town", "rural")},
     "access.bands_min": [5.0, 10.0, 15.0],
     "access.band_weights": [1.0, 0.5, 0.1],
+    "access.barrier_factor": 5.0,
+    "access.hours_from": 17.0,
+    "access.hours_to": 19.0,
+    "access.usual_opens_at": 10.5,
+    "access.usual_closes_at": 18.5,
     "access.cover_min": 8.0,
     "market.decay_per_min": 0.2,
     "market.decay_form": "gaussian",
@@ -221,6 +226,14 @@ WITH |= {
 ROADS = {"inputs.roads.path": "roads.geojson", "inputs.roads.datum": "wgs84"}
 WITH |= {key: ROADS for key in CHANGED if ".roads." in key or key.endswith(".on_roads")}
 
+WITH |= {
+    "access.barrier_factor": {"inputs.barriers.path": "rivers.geojson", "inputs.barriers.datum": "wgs84"},
+    "access.usual_opens_at": {"access.hours_from": 10.0, "access.hours_to": 11.0},
+    "access.usual_closes_at": {"access.hours_from": 17.0, "access.hours_to": 18.0},
+}
+# Only together do these two mean anything.
+TOGETHER = {"access.hours_from": {"access.hours_to": 18.0}, "access.hours_to": {"access.hours_from": 10.0}}
+
 # Visits and deposits that branches tell set their level, townships tell tiers; where they do not, these do.
 WHERE_LITTLE_IS_TOLD = {
     "demand.visits_per_person_year", "demand.cash_share", "demand.cash_migration_share",
@@ -249,7 +262,7 @@ def _kept(step):
 
 def _key(one):
     if isinstance(one, Travel):
-        return repr(one.settings), id(one.roads)
+        return repr(one.settings), id(one.roads), id(one.barriers)
     return repr(one) if _is_settings(one) else id(one)
 
 
@@ -265,6 +278,7 @@ def region(tmp_path_factory):
     folder = tmp_path_factory.mktemp("region")
     write_region(folder)
     write_roads(folder)
+    write_rivers(folder)
     branch_frame()[["branch_id", "name", "lon", "lat"]].to_csv(folder / "silent.csv", index=False)
     county_frame().assign(residents=100_000.0).to_file(folder / "counted.geojson", driver="GeoJSON")
     silent = scenario_text(without=("townships",)).replace("branches.csv", "silent.csv")
@@ -353,7 +367,7 @@ def test_parameter_acts(region, key):
     room = WITH.get(key, {})
     scenario = "silent.toml" if key in WHERE_LITTLE_IS_TOLD else "scenario.toml"
     before = region.tables(scenario, *_override(room))
-    after = region.tables(scenario, *_override({**room, key: CHANGED[key]}))
+    after = region.tables(scenario, *_override({**room, **TOGETHER.get(key, {}), key: CHANGED[key]}))
     assert not all(_alike(before[name], after[name]) for name in before), f"{key} does nothing"
 
 

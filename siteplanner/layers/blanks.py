@@ -18,6 +18,7 @@ FILLINGS: dict[tuple[str, str], object] = {
     ("competitors", "bank"): "other",
     ("competitors", "class"): "big",
     ("developments", "kind"): "commodity",
+    ("service_points", "kind"): "agent",
     ("tickets", "class"): "general",
 }
 

@@ -49,14 +49,14 @@ def _polygons(shapes: np.ndarray, result: Typed, spec: TableInput) -> tuple[np.n
         kind = "nothing" if shapes[i] is None else f"a {shapes[i].geom_type}"
         found = "an empty polygon" if kinds[i] in (3, 6) else kind
         faults.append(Fault(spec.path, result.places[i], "geometry", found, "a polygon"))
-    faults += _extent_faults(shapes, wrong, result, spec.path)
+    faults += extent_faults(shapes, wrong, result, spec.path)
     if faults:
         return shapes, faults, 0
     broken = ~shapely.is_valid(shapes)
     # The structure of the rings tells what the polygon was meant to be; what collapses to a line is dropped.
     repaired = shapely.make_valid(shapes, method="structure", keep_collapsed=False)
     mended = np.where(broken, repaired, shapes)
-    mended = shapely.transform(mended, _shift(spec.datum))
+    mended = shapely.transform(mended, shift_from(spec.datum))
     for i in np.flatnonzero(shapely.area(mended) <= 0.0):
         faults.append(Fault(spec.path, result.places[i], "geometry", "a polygon without area", "a polygon"))
     return mended, faults, int(broken.sum())
@@ -75,7 +75,8 @@ def _share_faults(result: Typed, name: str) -> list[Fault]:
     ]  # fmt: skip
 
 
-def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: str) -> list[Fault]:
+def extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: str) -> list[Fault]:
+    """Refuse shapes that are not longitude and latitude in degrees, but for those wrong otherwise."""
     faults = []
     west, south, east, north = shapely.bounds(shapes).T
     with np.errstate(invalid="ignore"):
@@ -90,7 +91,9 @@ def _extent_faults(shapes: np.ndarray, wrong: np.ndarray, result: Typed, name: s
     return faults
 
 
-def _shift(datum: Datum) -> Callable[[np.ndarray], np.ndarray]:
+def shift_from(datum: Datum) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what shifts vertices from a datum to WGS 84."""
+
     def shift(xy: np.ndarray) -> np.ndarray:
         return np.column_stack(to_wgs84(xy[:, 0], xy[:, 1], datum))
 

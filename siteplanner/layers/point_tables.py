@@ -20,10 +20,12 @@ from siteplanner.tables import Table
 # A list of which more than this share lies outside every county is the wrong list, datum or order of axes.
 OUTSIDE_SHARE_MAX = 0.5
 # Lists that often cover more than the region; their points outside are counted and left out.
-MAY_REACH_BEYOND = ("competitors", "developments", "townships")
+MAY_REACH_BEYOND = ("competitors", "developments", "townships", "service_points")
 
 # Keys that a list without ids is given: letter and digits, in order of position (tickets: branch, time).
-MADE_KEYS = {"competitors": ("R", 5), "developments": ("D", 4), "tickets": ("T", 8)}
+MADE_KEYS = {
+    "competitors": ("R", 5), "developments": ("D", 4), "service_points": ("P", 5), "tickets": ("T", 8),
+}  # fmt: skip
 
 
 def read_points(
@@ -44,6 +46,7 @@ def read_points(
     )
     for i in np.flatnonzero(~located) if text.geometry is not None else ():
         faults.append(Fault(spec.path, result.places[i], "geometry", "no geometry", "a point"))
+    faults += _opening_faults(frame, result, spec.path)
     lon, lat = to_wgs84(frame["lon"].to_numpy(), frame["lat"].to_numpy(), spec.datum)
     frame = frame.assign(lon=lon, lat=lat)
     if faults:
@@ -81,6 +84,21 @@ def _with_coordinates(frame: pd.DataFrame, text: TextTable) -> pd.DataFrame:
         shapely.get_type_id(text.geometry) == 0, text.geometry, shapely.point_on_surface(text.geometry)
     )
     return frame.assign(lon=shapely.get_x(points), lat=shapely.get_y(points))
+
+
+def _opening_faults(frame: pd.DataFrame, result: Typed, name: str) -> list[Fault]:
+    """Refuse opening hours that end before they begin, and ends without a beginning."""
+    if "opens_at" not in frame:
+        return []
+    opens, closes = (frame[column].to_numpy(dtype=float) for column in ("opens_at", "closes_at"))
+    faults = []
+    for i in np.flatnonzero(np.isnan(opens) != np.isnan(closes)):
+        column = "opens_at" if np.isnan(opens[i]) else "closes_at"
+        faults.append(Fault(name, result.places[i], column, "nothing", "opens_at and closes_at, or neither"))
+    for i in np.flatnonzero(closes <= opens):
+        found = f"{closes[i]:g}, with opens_at {opens[i]:g}"
+        faults.append(Fault(name, result.places[i], "closes_at", found, "an hour after it opens"))
+    return faults
 
 
 def _swap_faults(frame: pd.DataFrame, text: TextTable, name: str) -> list[Fault]:

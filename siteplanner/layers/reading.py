@@ -9,6 +9,7 @@ import pandas as pd
 
 from siteplanner import tables
 from siteplanner.errors import Fault, InputError
+from siteplanner.layers.barriers import read_barriers
 from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.layers.counties import read_counties
 from siteplanner.layers.files import read_table
@@ -81,6 +82,7 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
             tables.SITES,
         )
     }
+    service_points = read_points(inputs.service_points, tables.SERVICE_POINTS, findings, counties)
     points["competitors"] = _named_apart(points["competitors"], points["branches"].index)
     findings.faults += _rule_faults(scenario.rules, points["branches"], counties)
     tickets = _read_tickets(inputs, points["branches"], findings)
@@ -95,6 +97,7 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
     )
     footfall = _read_footfall(scenario, bounds, findings)
     roads = read_roads(inputs.roads, findings)
+    barriers = read_barriers(inputs.barriers, findings)
     catalogue = _read_catalogue(scenario.formats, findings)
     findings.notes += _absent_layers(inputs)
     faults = (*shorten(findings.faults), *findings.counted)
@@ -113,6 +116,8 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
         roads=None if roads is None or inputs.roads is None else build_network(roads, inputs.roads.crossings),
         notes=tuple(findings.notes),
         files=dict(sorted(findings.files.items())),
+        service_points=service_points,
+        barriers=barriers,
     ), ()
 
 
@@ -230,7 +235,17 @@ def _absent_layers(inputs: Inputs) -> list[tuple[str, ...]]:
         "aged_60": inputs.population.aged_60,
         **{
             name: getattr(inputs, name)
-            for name in ("footfall", "competitors", "developments", "townships", "sites", "tickets", "roads")
+            for name in (
+                "footfall",
+                "competitors",
+                "developments",
+                "townships",
+                "sites",
+                "service_points",
+                "tickets",
+                "roads",
+                "barriers",
+            )
         },
     }
     return [("absent_layer", name) for name, value in given.items() if value is None]

@@ -6,6 +6,7 @@ import geopandas as gpd
 import pandas as pd
 
 from siteplanner.layers.sources import RasterSource
+from siteplanner.model.barriers import Barriers
 from siteplanner.model.catalogue import Catalogue
 from siteplanner.model.roads import RoadNetwork
 from siteplanner.scenario import Datum
@@ -76,3 +77,5 @@ class Layers:
     roads: RoadNetwork | None
     notes: tuple[tuple[str, ...], ...]
     files: dict[str, str]
+    service_points: pd.DataFrame | None = None
+    barriers: Barriers | None = None

@@ -8,25 +8,22 @@ import pandas as pd
 from numba import njit
 
 from siteplanner import tables
+from siteplanner.model.barriers import Barriers, lengthen
 from siteplanner.model.demand import Demand
 from siteplanner.model.floating import balanced, modified_two_step, rational_agents, two_step
-from siteplanner.model.focal import by_strips
 from siteplanner.model.grid import Grid, cell_ids
-from siteplanner.model.lattice import centre_lines
+from siteplanner.model.outlets import open_throughout
 from siteplanner.model.roads import RoadNetwork
-from siteplanner.model.sphere import EARTH_RADIUS_KM
+from siteplanner.model.splicing import splice
+from siteplanner.model.straight import straight_trips
 from siteplanner.model.travel import Ends, Streets, Trips, driving, snap, trips_within, walking
 from siteplanner.scenario import AccessSettings
 
 # A trip is never shorter than this part of a cell's side: people are not all at the centre. No source.
 SHORTEST_TRIP_CELLS = 0.25
 PER_PEOPLE = 10_000.0
-
-# Row of the reach by lattice cell (-1: nobody there), then in radians the longitudes of columns and latitudes
-# of rows, the longitudes and latitudes of places, and the reach: the haversine of it by row, the longest.
-Sphere = tuple[
-    np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[np.ndarray, float]
-]
+# So many places reach a few tens of millions of cells, which fit into memory.
+POINTS_AT_A_TIME = 4_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +32,7 @@ class Travel:
 
     settings: AccessSettings
     roads: RoadNetwork | None = None
+    barriers: Barriers | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +64,18 @@ class Access:
     """Outlets of all banks, pairs within reach, and service by cell (all cells of the grid).
 
     Cells that are no rows of the reach have nobody in them: infinite minutes and no supply.
+
+    Parameters
+    ----------
+    points_min
+        Minutes to the nearest service point that is no outlet, by row of the reach; None without any.
     """
 
     outlets: pd.DataFrame
     reach: Reach
     cells: pd.DataFrame
     travel: Travel
+    points_min: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         tables.check(self.outlets, tables.OUTLETS)
@@ -82,9 +86,9 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     """Find every pair of demand cell and place within the reach of the cell's settlement class.
 
     Without roads: great-circle km between the cell's centre and the place, never less than a quarter cell,
-    times detour over speed. On roads: to the nearest node over the straight distance, then the quickest way,
-    up to the minutes that the class's reach takes straight. Cells and places far from every road are reached
-    straight.
+    times detour over speed; longer across barriers, and dropped where that is beyond the reach. On roads: to
+    the nearest node over the straight distance, then the quickest way, up to the minutes that the class's
+    reach takes straight. Cells and places far from every road are reached straight.
 
     Parameters
     ----------
@@ -96,35 +100,29 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     cell_id = cells.index.to_numpy()[peopled]
     pace, reach_km = by_settlement(cells["settlement"][peopled], travel.settings)
     if travel.roads is None:
-        return _straight_pairs(cell_id, grid, places, (pace, reach_km))
+        return _straight_pairs(cell_id, grid, places, (pace, reach_km), travel)
     return _road_pairs(demand, cell_id, grid, places, travel)
 
 
 def _straight_pairs(
-    cell_id: np.ndarray, grid: Grid, places: pd.DataFrame, walks: tuple[np.ndarray, np.ndarray]
+    cell_id: np.ndarray,
+    grid: Grid,
+    places: pd.DataFrame,
+    walks: tuple[np.ndarray, np.ndarray],
+    travel: Travel,
 ) -> Reach:
-    pace, reach_km = walks
-    row_of = np.full(grid.lattice.n_rows * grid.lattice.n_cols, -1, dtype=np.int32)
-    row_of[cell_id] = np.arange(cell_id.size, dtype=np.int32)
-    lons, lats = (np.radians(line) for line in centre_lines(grid.lattice))
-    sphere: Sphere = (
-        row_of.reshape(grid.lattice.n_rows, grid.lattice.n_cols),
-        (lons, lats),
-        (np.radians(places["lon"].to_numpy(dtype=float)), np.radians(places["lat"].to_numpy(dtype=float))),
-        (np.sin(reach_km / EARTH_RADIUS_KM / 2.0) ** 2, reach_km.max(initial=0.0) / EARTH_RADIUS_KM),
-    )
     shortest_km = SHORTEST_TRIP_CELLS * grid.lattice.cell_m / 1_000.0
-    count = np.zeros(cell_id.size + 1, dtype=np.int64)
-    # A cell is in one strip of rows: its pairs come in the order of the places, whatever thread is first.
-    by_strips(sphere[0].shape, lambda rows: _count_pairs(sphere, (rows.start, rows.stop), count[1:]))
-    slot = np.cumsum(count)
-    indptr = slot.copy()
-    pairs = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1], dtype=np.float32)
-    by_strips(
-        sphere[0].shape,
-        lambda rows: _write_pairs(sphere, (rows.start, rows.stop), (pace, shortest_km), slot, pairs),
-    )
-    return Reach(cell_id, len(places), indptr, *pairs)
+    where = (places["lon"].to_numpy(dtype=float), places["lat"].to_numpy(dtype=float))
+    trips = straight_trips(grid.lattice, cell_id, where, walks, shortest_km)
+    if travel.barriers is not None:
+        told = travel.barriers.factor
+        factor = np.where(np.isnan(told), travel.settings.barrier_factor, told)
+        centres = grid.cells.loc[cell_id]
+        ends = ((centres["lon"].to_numpy(), centres["lat"].to_numpy()), where)
+        trips = lengthen(
+            Barriers(travel.barriers.shapes, factor), grid.lattice, ends, trips, walks[0] * walks[1]
+        )
+    return Reach(cell_id, len(places), *trips)
 
 
 def _road_pairs(
@@ -197,7 +195,7 @@ def _trips_of_mode(
     for rows, columns in ((far, np.arange(len(places))), (on, np.flatnonzero(ends.node < 0))):
         if rows.size and columns.size:
             walk = (pace[rows], reach_km[rows])
-            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk)
+            straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk, travel)
             origin = rows[np.repeat(np.arange(rows.size), np.diff(straight.indptr))].astype(np.int32)
             yield Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes)
 
@@ -266,9 +264,78 @@ def _weights(minutes: np.ndarray, settings: AccessSettings) -> np.ndarray:
     return np.asarray(weights[np.searchsorted(settings.bands_min, minutes, side="left")])
 
 
-def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Travel) -> Access:
-    """Measure nearest minutes and counter-hours per person, of own and rival banks."""
-    reach, settings = pairs_within(demand, grid, outlets, travel), travel.settings
+def measure_access(
+    demand: Demand,
+    grid: Grid,
+    outlets: pd.DataFrame,
+    travel: Travel,
+    points: pd.DataFrame | None = None,
+) -> Access:
+    """Measure nearest minutes and counter-hours per person, of own and rival banks.
+
+    Parameters
+    ----------
+    points
+        Service points that are no outlets, if any are known: nearest minutes alone.
+    """
+    reach = pairs_within(demand, grid, outlets, travel)
+    points_min = None if points is None or points.empty else _to_points(demand, grid, points, travel)
+    return _serve(demand, grid, (outlets, reach), travel, points_min)
+
+
+def _to_points(demand: Demand, grid: Grid, points: pd.DataFrame, travel: Travel) -> np.ndarray:
+    """Return minutes to the nearest point by row, some points at a time: they may be very many."""
+    nearest = [
+        nearest_minutes(part, np.ones(part.n_places, dtype=bool))
+        for first in range(0, len(points), POINTS_AT_A_TIME)
+        for part in [pairs_within(demand, grid, points.iloc[first : first + POINTS_AT_A_TIME], travel)]
+    ]
+    return np.asarray(np.min(nearest, axis=0))
+
+
+def revise_access(
+    access: Access, demand: Demand, grid: Grid, outlets: pd.DataFrame, moved: tuple[np.ndarray, Reach]
+) -> Access:
+    """Measure access anew where some outlets have moved; trips to all others are not looked for again.
+
+    Parameters
+    ----------
+    outlets
+        Like those of the access, in the same order, some of them elsewhere or with other counter-hours.
+    moved
+        Which outlets stand elsewhere, ascending, and the reach whose columns are their new places.
+    """
+    at, fresh = moved
+    kept = np.arange(len(outlets), dtype=np.int64)
+    kept[at] = -1
+    reach = merge_reaches(access.reach, kept, fresh, at)
+    return _serve(demand, grid, (outlets, reach), access.travel, access.points_min)
+
+
+def merge_reaches(left: Reach, left_to: np.ndarray, right: Reach, right_to: np.ndarray) -> Reach:
+    """Put the columns of two reaches of the same rows side by side.
+
+    Parameters
+    ----------
+    left_to, right_to
+        The column that each column becomes, ascending; -1: it is left out. No column is named twice.
+    """
+    if not np.array_equal(left.cell_id, right.cell_id):
+        raise tables.ContractError("two reaches have different demand rows")
+    parts = ((left.indptr, left.indices, left.minutes), (right.indptr, right.indices, right.minutes))
+    indptr, indices, minutes = splice(*parts, left_to.astype(np.int64), right_to.astype(np.int64))
+    n_places = int(max(left_to.max(initial=-1), right_to.max(initial=-1))) + 1
+    return Reach(left.cell_id, n_places, indptr, indices, minutes)
+
+
+def _serve(
+    demand: Demand,
+    grid: Grid,
+    served: tuple[pd.DataFrame, Reach],
+    travel: Travel,
+    points_min: np.ndarray | None,
+) -> Access:
+    (outlets, reach), settings = served, travel.settings
     own = outlets["own"].to_numpy(dtype=bool)
     hours = outlets["counter_hours"].to_numpy(dtype=float)
     rows = demand.cells.loc[reach.cell_id]
@@ -287,92 +354,32 @@ def measure_access(demand: Demand, grid: Grid, outlets: pd.DataFrame, travel: Tr
         },
         index=pd.Index(reach.cell_id, name="cell_id"),
     )
-    cells = measured.reindex(grid.cells.index)
-    far, none = ["minutes_own", "minutes_any"], ["supply_own", "supply_rival", "supply_any"]
-    cells = cells.fillna(dict.fromkeys(far, np.inf) | dict.fromkeys(none, 0.0))
-    return Access(outlets, reach, cells, travel)
+    if points_min is not None:
+        measured = measured.assign(minutes_point=np.minimum(measured["minutes_any"], points_min))
+    if settings.hours_from is not None:
+        measured = measured.assign(**_at_hours(reach, people, outlets, settings))
+    nobody = {name: np.inf if str(name).startswith("minutes") else 0.0 for name in measured}
+    return Access(outlets, reach, measured.reindex(grid.cells.index).fillna(nobody), travel, points_min)
+
+
+def _at_hours(
+    reach: Reach, people: pd.DataFrame, outlets: pd.DataFrame, settings: AccessSettings
+) -> dict[str, np.ndarray]:
+    """Measure the same for the outlets that are open throughout the hours asked for."""
+    is_open = open_throughout(outlets, settings)
+    own = outlets["own"].to_numpy(dtype=bool)
+    hours = np.where(is_open, outlets["counter_hours"].to_numpy(dtype=float), 0.0)
+    mine, theirs = floating_catchment(reach, people, hours, own, settings)
+    return {
+        "minutes_own_open": nearest_minutes(reach, own & is_open),
+        "minutes_any_open": nearest_minutes(reach, is_open),
+        "supply_any_open": (mine + theirs) * PER_PEOPLE,
+    }
 
 
 def nearest_minutes(reach: Reach, places: np.ndarray) -> np.ndarray:
     """Return minutes to the nearest of the marked places by row of the reach; infinite without one."""
     return np.asarray(_nearest(reach.indptr, reach.indices, reach.minutes, places))
-
-
-@njit(cache=True, nogil=True)
-def _count_pairs(sphere: Sphere, rows: tuple[int, int], count: np.ndarray) -> None:
-    """Count the pairs of each cell of some lattice rows, by the haversine formula (Sinnott 1984)."""
-    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
-    half_lon2 = np.empty(lons.size)
-    for place in range(place_lon.size):
-        lon, lat = place_lon[place], place_lat[place]
-        south, north, first, last = _box_around(sphere, rows, place)
-        if south == north:
-            continue
-        _half_chords(lons, lon, (first, last), half_lon2)
-        for row in range(south, north):
-            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
-            shrink = np.cos(lats[row]) * np.cos(lat)
-            for col in range(first, last):
-                i = row_of[row, col]
-                if i >= 0 and half_lat2 + shrink * half_lon2[col] <= limit[i]:
-                    count[i] += 1
-
-
-@njit(cache=True, nogil=True)
-def _write_pairs(
-    sphere: Sphere,
-    rows: tuple[int, int],
-    walk: tuple[np.ndarray, float],
-    slot: np.ndarray,
-    pairs: tuple[np.ndarray, np.ndarray],
-) -> None:
-    """Write the place and the minutes of the pairs that `_count_pairs` counts.
-
-    Going by place fills the columns of every row in ascending order.
-
-    Parameters
-    ----------
-    slot
-        Where the next pair of each cell is written; moved on.
-    """
-    row_of, (lons, lats), (place_lon, place_lat), (limit, _) = sphere
-    pace, shortest_km = walk
-    indices, minutes = pairs
-    half_lon2 = np.empty(lons.size)
-    for place in range(place_lon.size):
-        lon, lat = place_lon[place], place_lat[place]
-        south, north, first, last = _box_around(sphere, rows, place)
-        if south == north:
-            continue
-        _half_chords(lons, lon, (first, last), half_lon2)
-        for row in range(south, north):
-            half_lat2 = np.sin((lats[row] - lat) / 2.0) ** 2
-            shrink = np.cos(lats[row]) * np.cos(lat)
-            for col in range(first, last):
-                i = row_of[row, col]
-                haversine = half_lat2 + shrink * half_lon2[col]
-                if i >= 0 and haversine <= limit[i]:
-                    km = np.float32(2.0 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(haversine)))
-                    indices[slot[i]] = place
-                    minutes[slot[i]] = max(km, shortest_km) * pace[i]
-                    slot[i] += 1
-
-
-@njit(cache=True, nogil=True)
-def _box_around(sphere: Sphere, rows: tuple[int, int], place: int) -> tuple[int, int, int, int]:
-    """Return the rows, of some, and the columns that may be within the longest reach of a place."""
-    _, (lons, lats), (place_lon, place_lat), (_, longest) = sphere
-    lon, lat = place_lon[place], place_lat[place]
-    width = np.arcsin(min(np.sin(longest) / np.cos(lat), 1.0))
-    south = max(np.searchsorted(lats, lat - longest), rows[0])
-    north = max(min(np.searchsorted(lats, lat + longest, "right"), rows[1]), south)
-    return south, north, np.searchsorted(lons, lon - width), np.searchsorted(lons, lon + width, "right")
-
-
-@njit(cache=True, nogil=True)
-def _half_chords(lons: np.ndarray, lon: float, cols: tuple[int, int], half_lon2: np.ndarray) -> None:
-    for col in range(cols[0], cols[1]):
-        half_lon2[col] = np.sin((lons[col] - lon) / 2.0) ** 2
 
 
 @njit(cache=True)

@@ -156,6 +156,7 @@ def _branches_after(
         fresh = after[name].where(~moved, values.reindex(after.index))
         after = after.assign(**{name: fresh.astype(after[name].dtype)})
     blank = {"lease_end": pd.NaT, "rating": NEW_RATING, "customers": np.nan}
+    blank |= {"opens_at": np.nan, "closes_at": np.nan}
     for name, value in blank.items():
         if name in after:
             after = after.assign(**{name: after[name].mask(moved, value)})

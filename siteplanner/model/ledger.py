@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from siteplanner import tables
-from siteplanner.model.access import Access, measure_access
-from siteplanner.model.capture import Network, gather_network
+from siteplanner.model.access import Access, Reach, merge_reaches, revise_access
 from siteplanner.model.contest import Contest, Evidence, rate_branches
 from siteplanner.model.departures import leave_for_good, rivals_at_door
 from siteplanner.model.economics import (
@@ -25,14 +25,18 @@ from siteplanner.model.economics import (
     two_year_loss,
 )
 from siteplanner.model.formats import Formats
-from siteplanner.model.market import Market, share_market
+from siteplanner.model.market import Market, follow, utilities
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.scores import Scores
-from siteplanner.model.steps import MoveEffects, trace_effects
+from siteplanner.model.standing import Standing, take_stand
+from siteplanner.model.steps import MoveEffects, Places, trace_effects
 from siteplanner.model.totals import county_totals, network_totals
 from siteplanner.scenario import Scenario
 
 N_REASONS = 3
+
+N_VOLUMES = 2
+"""Of the weights that moves are traced by, visits and deposits are volumes of outlets; the third is ahead."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,23 +71,10 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
     two whole-network runs. Deposits of the old place leave by the retention model, not by the market: people
     are sticky, markets are not (D§7.1).
     """
-    outlets = outlets_after(evidence, plans.formats, scenario)
-    access_after = measure_access(evidence.demand, evidence.grid, outlets, evidence.access.travel)
-    market_after = share_market(
-        evidence.demand,
-        access_after,
-        plans.formats.branches_after,
-        (scenario.market, scenario.access),
-        baseline=evidence.market,
-    )
-    network = gather_network(
-        access_after.reach,
-        access_after.outlets["attractiveness"].to_numpy(),
-        len(evidence.branches),
-        market_after.outside,
-        scenario.market,
-    )
-    moves = _move_ledger(evidence, contest, plans, network, scenario)
+    access_after, standing, places = _prepare(evidence, contest, plans, scenario)
+    effects = trace_effects(contest, standing, places, scenario.access.cover_min, scenario.economics.inertia)
+    market_after = _market_after(evidence, access_after, standing, places)
+    moves = _move_ledger(evidence, contest, plans, (effects, access_after), scenario)
     runs = ((evidence.access, evidence.market), (access_after, market_after))
     return Ledger(
         moves=moves,
@@ -92,6 +83,48 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
         access_after=access_after,
         market_after=market_after,
     )
+
+
+def _prepare(
+    evidence: Evidence, contest: Contest, plans: Plans, scenario: Scenario
+) -> tuple[Access, Standing, Places]:
+    """Measure access after the plan, and let the market stand as today with the new places still shut."""
+    moves, before = plans.relocation.moves, evidence.access
+    outlets = outlets_after(evidence, plans.formats, scenario)
+    old = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
+    site = evidence.candidates.sites.index.get_indexer(pd.Index(moves["site_id"]))
+    places = Places(old, len(outlets) + np.arange(old.size), contest.site_minutes[:, site])
+    order = np.argsort(old)
+    moved = (old[order], _as_reach(contest, sp.csr_array(places.minutes[:, order])))
+    access_after = revise_access(before, evidence.demand, evidence.grid, outlets, moved)
+    today = np.arange(len(outlets))
+    both = merge_reaches(before.reach, today, _as_reach(contest, places.minutes), places.new)
+    attractiveness, own = (
+        np.concatenate((before.outlets[name].to_numpy(), outlets[name].to_numpy()[old]))
+        for name in ("attractiveness", "own")
+    )
+    standing = take_stand(
+        (both.indptr, both.indices, utilities(both, attractiveness, scenario.market)),
+        evidence.market.outside,
+        np.column_stack((contest.visits, contest.deposits, contest.pipeline)),
+        own.astype(bool),
+        np.arange(own.size) < today.size,
+    )
+    return access_after, standing, places
+
+
+def _as_reach(contest: Contest, minutes: sp.csr_array) -> Reach:
+    minutes = minutes.sorted_indices()
+    parts = (minutes.indptr.astype(np.int64), minutes.indices.astype(np.int32), minutes.data)
+    return Reach(contest.cell_id, minutes.shape[1], *parts)
+
+
+def _market_after(evidence: Evidence, access: Access, standing: Standing, places: Places) -> Market:
+    """State the market of the standing after the last move: new places under the names of the old ones."""
+    at = np.arange(len(access.outlets))
+    at[places.old] = places.new
+    volumes = np.column_stack((standing.won()[at, :N_VOLUMES], standing.overlap()[at]))
+    return follow(evidence.market, evidence.demand, access, standing.shares(), volumes)
 
 
 def outlets_after(evidence: Evidence, formats: Formats, scenario: Scenario) -> pd.DataFrame:
@@ -104,11 +137,14 @@ def outlets_after(evidence: Evidence, formats: Formats, scenario: Scenario) -> p
 
 
 def _move_ledger(
-    evidence: Evidence, contest: Contest, plans: Plans, after: Network, scenario: Scenario
+    evidence: Evidence,
+    contest: Contest,
+    plans: Plans,
+    outcome: tuple[MoveEffects, Access],
+    scenario: Scenario,
 ) -> pd.DataFrame:
+    effects, after = outcome
     moves = plans.relocation.moves
-    at = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
-    effects = trace_effects(contest, after, at, scenario.access.cover_min, scenario.economics.inertia)
     departure = _departures(evidence, contest, after, moves, scenario)
     money, frame = _money(evidence, plans, effects, departure, scenario)
     flows = cash_flows(money, scenario.economics)
@@ -129,11 +165,12 @@ def _move_ledger(
 
 
 def _departures(
-    evidence: Evidence, contest: Contest, after: Network, moves: pd.DataFrame, scenario: Scenario
+    evidence: Evidence, contest: Contest, after: Access, moves: pd.DataFrame, scenario: Scenario
 ) -> Departure:
     origins = evidence.branches.loc[moves["branch_id"]]
     at = evidence.branches.index.get_indexer(pd.Index(moves["branch_id"]))
-    extra_km, is_last = leave_for_good(contest, nearest(after), scenario.access.cover_min)
+    nearest_min = after.cells["minutes_own"].loc[contest.cell_id].to_numpy()
+    extra_km, is_last = leave_for_good(contest, nearest_min, scenario.access.cover_min)
     tier = origins["tier"].to_numpy()
     return Departure(
         tier=tier,
@@ -142,16 +179,6 @@ def _departures(
         rival_near=rivals_at_door(origins, evidence.competitors),
         short=is_short(tier, moves["distance_km"].to_numpy(), scenario.economics),
     )
-
-
-def nearest(network: Network) -> np.ndarray:
-    """Return minutes to the nearest own outlet by row; infinite without one."""
-    minutes = network.own_minutes
-    out = np.full(minutes.shape[0], np.inf)
-    filled = np.flatnonzero(np.diff(minutes.indptr) > 0)
-    if filled.size:
-        out[filled] = np.minimum.reduceat(minutes.data, minutes.indptr[filled])
-    return out
 
 
 def _money(
@@ -190,8 +217,12 @@ def _money(
         {
             "gross_gain_visits": effects.gross_visits,
             "cannibalised_visits": effects.cannibalised_visits,
+            "from_rivals_visits": effects.from_rivals_visits,
+            "from_outside_visits": effects.from_outside_visits,
             "lost_visits": effects.lost_visits,
             "recaptured_visits": effects.recaptured_visits,
+            "to_rivals_visits": effects.to_rivals_visits,
+            "to_outside_visits": effects.to_outside_visits,
             "net_visits": effects.gross_visits - effects.cannibalised_visits - effects.lost_visits,
             "gross_gain_wan": gross[:, -1],
             "cannibalised_wan": taken[:, -1],

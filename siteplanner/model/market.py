@@ -15,6 +15,9 @@ from siteplanner.scenario import AccessSettings, MarketSettings
 # A bank within this straight distance is near (D§4: the outside share is set where a bank is within 1 km).
 NEAR_KM = 1.0
 
+# CSR row starts, places and utilities, rows x places.
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Market:
@@ -143,26 +146,46 @@ def share_market(
     rows = demand.cells.loc[reach.cell_id, ["visits_per_day", "potential_wan"]].to_numpy(dtype=float)
     own = access.outlets["own"].to_numpy(dtype=bool)
     shares, volumes = share_pairs((reach.indptr, reach.indices, utility), outside, rows, own)
-    predicted = pd.DataFrame(
-        {"visits_per_day": volumes[:, 0], "deposits_wan": volumes[:, 1]}, index=access.outlets.index
-    )
-    level, level_deposits = (
-        (_level(predicted, branches, "visits_per_day"), _level(predicted, branches, "deposits_wan"))
-        if baseline is None
-        else (baseline.level, baseline.level_deposits)
-    )
+    if baseline is not None:
+        volumes[:, :2] *= (baseline.level, baseline.level_deposits)
+        return follow(baseline, demand, access, shares, volumes)
+    predicted = pd.DataFrame(volumes[:, :2], access.outlets.index, ["visits_per_day", "deposits_wan"])
+    level, level_deposits = (_level(predicted, branches, column) for column in predicted.columns)
     predicted = predicted.mul([level, level_deposits])
-    performance = (
-        _performance(predicted, branches)
-        if baseline is None
-        else baseline.outlets["performance"].reindex(predicted.index).fillna(1.0)
+    outlets = _tell_outlets(predicted, volumes[:, 2], _performance(predicted, branches), own)
+    return Market(_shares_by_cell(demand, reach, shares), outlets, outside, level, level_deposits)
+
+
+def follow(
+    baseline: Market, demand: Demand, access: Access, shares: np.ndarray, volumes: np.ndarray
+) -> Market:
+    """Return the market of another network under the outside option, level and performance of today.
+
+    Parameters
+    ----------
+    access
+        Of that network.
+    shares
+        By row of its reach: ours, rivals', outside.
+    volumes
+        By outlet: visits, deposits, both times today's level, and overlap.
+    """
+    predicted = pd.DataFrame(volumes[:, :2], access.outlets.index, ["visits_per_day", "deposits_wan"])
+    performance = baseline.outlets["performance"].reindex(predicted.index).fillna(1.0)
+    own = access.outlets["own"].to_numpy(dtype=bool)
+    return replace(
+        baseline,
+        cells=_shares_by_cell(demand, access.reach, shares),
+        outlets=_tell_outlets(predicted, volumes[:, 2], performance, own),
     )
-    outlets = predicted.assign(overlap=volumes[:, 2], performance=performance).mask(
-        np.outer(~own, [False, False, True, True])
-    )
-    calibration = (1.0, 1.0) if baseline is None else baseline.calibration
-    cells = _shares_by_cell(demand, reach, shares)
-    return Market(cells, outlets, outside, level, level_deposits, calibration)
+
+
+def _tell_outlets(
+    predicted: pd.DataFrame, overlap: np.ndarray, performance: "pd.Series[float]", own: np.ndarray
+) -> pd.DataFrame:
+    """Return `tables.MARKET_OUTLETS`: of rivals, only volumes are told."""
+    outlets = predicted.assign(overlap=overlap, performance=performance)
+    return outlets.mask(np.outer(~own, [False, False, True, True]))
 
 
 def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
@@ -176,7 +199,7 @@ def calibrate(demand: Demand, market: Market) -> tuple[Demand, Market]:
 
 
 def share_pairs(
-    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    pairs: Pairs,
     outside: np.ndarray,
     weights: np.ndarray,
     own: np.ndarray,
@@ -193,17 +216,17 @@ def share_pairs(
     outside
         U0 by row. A row in which nothing has utility goes outside.
     weights
-        Two columns by row: visits and deposits.
+        Columns by row: visits, deposits.
     own
         Which places are ours.
 
     Returns
     -------
-    Shares by row (own, rival, outside; they sum to 1), and by place the two volumes and the overlap (0 for
+    Shares by row (own, rival, outside; they sum to 1), and by place the volumes and, last, the overlap (0 for
     rivals and for places that win nothing).
     """
-    shares, volumes = _share(pairs, outside, weights, own)
-    return np.asarray(shares), np.asarray(volumes)
+    sums, volumes = tally(pairs, outside, weights, own, np.ones(own.size, dtype=bool))
+    return share_rows(sums, outside), np.column_stack((volumes[:, :-1], overlaps(volumes)))
 
 
 def _level(predicted: pd.DataFrame, branches: pd.DataFrame, column: str) -> float:
@@ -237,35 +260,52 @@ def _shares_by_cell(demand: Demand, reach: Reach, shares: np.ndarray) -> pd.Data
 
 
 @njit(cache=True)
-def _share(
-    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
-    outside: np.ndarray,
-    weights: np.ndarray,
-    own: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+def tally(
+    pairs: Pairs, outside: np.ndarray, weights: np.ndarray, own: np.ndarray, is_open: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:  # pragma: no cover - compiled
+    """Return the utility of our and of rivals' open places by row, and what each place wins.
+
+    The last column of what a place of ours wins is what its siblings would serve of the first weight.
+    """
     indptr, indices, utility = pairs
-    shares = np.zeros((outside.size, 3))
-    volumes = np.zeros((own.size, 3))
+    last = weights.shape[1]
+    sums = np.zeros((outside.size, 2))
+    volumes = np.zeros((own.size, last + 1))
     for i in range(outside.size):
         ours = rivals = 0.0
         for pair in range(indptr[i], indptr[i + 1]):
+            if not is_open[indices[pair]]:
+                continue
             if own[indices[pair]]:
                 ours += utility[pair]
             else:
                 rivals += utility[pair]
+        sums[i, 0], sums[i, 1] = ours, rivals
         total = outside[i] + ours + rivals
         if total <= 0.0:
-            shares[i, 2] = 1.0
             continue
-        shares[i, 0], shares[i, 1] = ours / total, rivals / total
-        shares[i, 2] = outside[i] / total
         for pair in range(indptr[i], indptr[i + 1]):
             place, share = indices[pair], utility[pair] / total
-            volumes[place, 0] += weights[i, 0] * share
-            volumes[place, 1] += weights[i, 1] * share
+            if not is_open[place]:
+                continue
+            for kind in range(last):
+                volumes[place, kind] += weights[i, kind] * share
             if own[place] and ours > 0.0:
-                volumes[place, 2] += weights[i, 0] * share * max(ours - utility[pair], 0.0) / ours
-    for place in range(own.size):
-        if volumes[place, 0] > 0.0:
-            volumes[place, 2] = min(volumes[place, 2] / volumes[place, 0], 1.0)
-    return shares, volumes
+                volumes[place, last] += weights[i, 0] * share * max(ours - utility[pair], 0.0) / ours
+    return sums, volumes
+
+
+def share_rows(sums: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Return the shares of each row (ours, rivals', outside); a row in which nothing pulls goes outside."""
+    utility = np.column_stack((sums, outside))
+    total = utility.sum(axis=1)
+    shares = np.divide(utility, total[:, None], out=np.zeros_like(utility), where=total[:, None] > 0.0)
+    shares[total <= 0.0, 2] = 1.0
+    return np.asarray(shares)
+
+
+def overlaps(volumes: np.ndarray) -> np.ndarray:
+    """Return the share of each place's first kind that siblings would serve; see `tally`."""
+    first, served = volumes[:, 0], volumes[:, -1]
+    share = np.divide(served, first, out=np.zeros(first.size), where=first > 0.0)
+    return np.asarray(share.clip(0.0, 1.0))

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.scenario import MarketSettings
+from siteplanner.scenario import AccessSettings, MarketSettings
 
 # Factors of the service rating (D§4 [A]).
 RATING_FACTOR = {"A": 1.10, "B": 1.00, "C": 0.95, "D": 0.90}
 # Opening hours of a branch whose attractiveness is neither raised nor lowered by them (D§4: hours / 40).
 USUAL_HOURS = 40.0
+
+# Where hours of a weekday are known.
+OPENING = ("opens_at", "closes_at")
 
 # Counters of a usual branch, where no own branch has any; no source.
 USUAL_COUNTERS = 4.0
@@ -105,12 +108,13 @@ def list_outlets(
     own, rivals = branches.sort_index(), competitors.sort_index()
     prior = rival_prior(rivals, settings)
     place = ["lon", "lat", *(column.name for column in tables.PLACED)]
-    ours = own[place].assign(
+    hours = [[name for name in OPENING if name in table] for table in (own, rivals)]
+    ours = own[place + hours[0]].assign(
         own=True,
         attractiveness=raw_attractiveness(own, settings) / scale.unit,
         counter_hours=counter_hours(own, settings),
     )
-    theirs = rivals[place].assign(
+    theirs = rivals[place + hours[1]].assign(
         own=False,
         attractiveness=prior * scale.own_attractiveness / scale.unit,
         counter_hours=prior * scale.own_counter_hours,
@@ -118,3 +122,13 @@ def list_outlets(
     frames = [frame for frame in (ours, theirs) if len(frame)] or [ours]
     outlets = pd.concat(frames)
     return outlets.set_axis(outlets.index.rename("outlet_id"))
+
+
+def open_throughout(outlets: pd.DataFrame, settings: AccessSettings) -> np.ndarray:
+    """Tell which outlets are open in all the hours asked for; those that tell none keep the usual hours."""
+    usual = {"opens_at": settings.usual_opens_at, "closes_at": settings.usual_closes_at}
+    told = outlets.reindex(columns=list(usual)).astype(float).fillna(usual)
+    if settings.hours_from is None or settings.hours_to is None:
+        return np.ones(len(outlets), dtype=bool)
+    begin, end = told["opens_at"] <= settings.hours_from, told["closes_at"] >= settings.hours_to
+    return np.asarray(begin & end)

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.model.capture import Network, near_matrix
+from siteplanner.model.capture import near_matrix
 from siteplanner.model.contest import Contest
+from siteplanner.model.standing import Flows, Standing, move
+
+VISITS, DEPOSITS, PIPELINE = 0, 1, 2
+N_KINDS = 3
+"""Columns of the weights: visits a day, deposits and the pipeline's, 10,000 CNY."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,8 +20,12 @@ class MoveEffects:
 
     gross_visits: np.ndarray
     cannibalised_visits: np.ndarray
+    from_rivals_visits: np.ndarray
+    from_outside_visits: np.ndarray
     lost_visits: np.ndarray
     recaptured_visits: np.ndarray
+    to_rivals_visits: np.ndarray
+    to_outside_visits: np.ndarray
     gross_wan: np.ndarray
     cannibalised_wan: np.ndarray
     gross_pipeline_wan: np.ndarray
@@ -27,10 +36,25 @@ class MoveEffects:
     aged_60: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where each move leaves and where it goes, as places of the standing, in the order of the plan.
+
+    Parameters
+    ----------
+    minutes
+        Travel time to the new places, rows x moves.
+    """
+
+    old: np.ndarray
+    new: np.ndarray
+    minutes: sp.csr_array
+
+
 def trace_effects(
-    contest: Contest, after: Network, moved: np.ndarray, cover_min: float, inertia: float
+    contest: Contest, standing: Standing, places: Places, cover_min: float, inertia: float
 ) -> MoveEffects:
-    """Carry out the moves one by one on the cells they touch.
+    """Carry out the moves one by one on the cells they touch; the standing ends as that after the plan.
 
     In each step the new place opens first: what it draws is the gross gain, and what of that came from own
     outlets, the leaving one included, is cannibalised. Then the old place closes: its visits are recaptured
@@ -39,81 +63,46 @@ def trace_effects(
 
     Parameters
     ----------
-    after
-        The network after the plan; column j is the same branch as before, at its new place if it moved.
-    moved
-        Columns of the moved branches in the order of the plan.
+    standing
+        Of today, new places shut; its weights are visits, deposits and pipeline. Changed in place.
     inertia
         Pull of the own brand on customers whose branch leaves (D§4, kappa).
     """
-    before = contest.network
-    own_before, own_after = sp.csc_array(before.own), sp.csc_array(after.own)
-    near_before = sp.csc_array(near_matrix(before.own_minutes, cover_min))
-    near_after = sp.csc_array(near_matrix(after.own_minutes, cover_min))
-    utility = before.own.sum(axis=1)
-    near = np.bincount(near_before.indices, minlength=utility.size)
-    weights = np.column_stack((contest.visits, contest.deposits, contest.pipeline))
-    closest = _nearest_branch(before.own_minutes)
-    rows = []
-    for column in moved.tolist():
-        opened = _open(weights, before.rest, utility, _column(own_after, column))
-        closed = _close(weights, before.rest, utility, _column(own_before, column), inertia)
-        covered = _cover(contest.residents, near, near_before[:, [column]], near_after[:, [column]])
-        rows.append([*opened, *closed, *covered, contest.aged_60[closest == column].sum()])
-    table = np.array(rows, dtype=float).reshape(len(rows), 12).T
+    minutes = contest.network.own_minutes
+    near_before = sp.csc_array(near_matrix(minutes, cover_min))
+    near_after = sp.csc_array(near_matrix(places.minutes, cover_min))
+    near = np.bincount(near_before.indices, minlength=minutes.shape[0])
+    closest = _nearest_branch(minutes)
+    flows, covered, aged_60 = [], [], []
+    for step, (closed, opened) in enumerate(zip(places.old.tolist(), places.new.tolist(), strict=True)):
+        flows.append(move(standing, closed, opened, inertia=inertia))
+        covered.append(_cover(contest.residents, near, near_before[:, [closed]], near_after[:, [step]]))
+        aged_60.append(contest.aged_60[closest == closed].sum())
+    table = {name: _stack(flows, name) for name in Flows.__dataclass_fields__}
+    visits = {name: values[:, VISITS] for name, values in table.items()}
+    left = visits["left"]
     return MoveEffects(
-        gross_visits=table[0],
-        gross_wan=table[1],
-        gross_pipeline_wan=table[2],
-        cannibalised_visits=table[3],
-        cannibalised_wan=table[4],
-        cannibalised_pipeline_wan=table[5],
-        lost_visits=table[6],
-        recaptured_visits=table[7],
-        retention_choice=table[8],
-        covered_gained=table[9],
-        covered_lost=table[10],
-        aged_60=table[11],
+        gross_visits=visits["gained"],
+        cannibalised_visits=visits["from_own"],
+        from_rivals_visits=visits["from_rivals"],
+        from_outside_visits=visits["from_outside"],
+        lost_visits=visits["to_rivals"] + visits["to_outside"],
+        recaptured_visits=visits["to_own"],
+        to_rivals_visits=visits["to_rivals"],
+        to_outside_visits=visits["to_outside"],
+        gross_wan=table["gained"][:, DEPOSITS],
+        cannibalised_wan=table["from_own"][:, DEPOSITS],
+        gross_pipeline_wan=table["gained"][:, PIPELINE],
+        cannibalised_pipeline_wan=table["from_own"][:, PIPELINE],
+        retention_choice=np.divide(visits["kept"], left, out=np.ones(left.size), where=left > 0.0),
+        covered_gained=np.array([gained for gained, _ in covered], dtype=float),
+        covered_lost=np.array([lost for _, lost in covered], dtype=float),
+        aged_60=np.array(aged_60, dtype=float),
     )
 
 
-def _column(matrix: sp.csc_array, column: int) -> tuple[np.ndarray, np.ndarray]:
-    part = slice(matrix.indptr[column], matrix.indptr[column + 1])
-    return matrix.indices[part], matrix.data[part]
-
-
-def _open(
-    weights: np.ndarray, rest: np.ndarray, utility: np.ndarray, new: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Open a place in place; return its volumes, then what of them comes from own outlets."""
-    rows, u = new
-    own, other = utility[rows], rest[rows]
-    share = u / (other + own + u)
-    from_own = share * own / (other + own)
-    utility[rows] = own + u
-    return np.concatenate((share @ weights[rows], from_own @ weights[rows]))
-
-
-def _close(
-    weights: np.ndarray,
-    rest: np.ndarray,
-    utility: np.ndarray,
-    old: tuple[np.ndarray, np.ndarray],
-    inertia: float,
-) -> np.ndarray:
-    """Close a place in place; return visits lost and recaptured, and the retention of the choice model.
-
-    The last lets every customer of the place choose anew with the pull of the own brand times ``inertia``.
-    """
-    rows, u = old
-    own, other = utility[rows], rest[rows]
-    left = np.maximum(own - u, 0.0)
-    visits = weights[rows, 0] * u / (other + own)
-    lost = visits * other / (other + left)
-    kept = visits * inertia * left / (other + inertia * left)
-    utility[rows] = left
-    total = visits.sum()
-    return np.array([lost.sum(), (visits - lost).sum(), kept.sum() / total if total > 0.0 else 1.0])
+def _stack(flows: list[Flows], name: str) -> np.ndarray:
+    return np.array([getattr(flow, name) for flow in flows], dtype=float).reshape(len(flows), N_KINDS)
 
 
 def _cover(people: np.ndarray, near: np.ndarray, old: sp.csc_array, new: sp.csc_array) -> tuple[float, float]:

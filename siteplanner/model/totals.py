@@ -68,6 +68,12 @@ UNITS = {
     "covered_own_share": "share",
     "covered_any": PERSON,
     "covered_any_share": "share",
+    "covered_point": PERSON,
+    "covered_point_share": "share",
+    "covered_own_open": PERSON,
+    "covered_own_open_share": "share",
+    "covered_any_open": PERSON,
+    "covered_any_open_share": "share",
     "aged_60_covered_own": PERSON,
     "aged_60_covered_own_share": "share",
     "inclusive_covered_own": PERSON,
@@ -105,12 +111,25 @@ def _coverage(evidence: Evidence, access: Access, scenario: Scenario) -> dict[st
         "covered_own_share": _ratio(people[own].sum(), people.sum()),
         "covered_any": people[anyone].sum(),
         "covered_any_share": _ratio(people[anyone].sum(), people.sum()),
+        **_wider_coverage(evidence, access, people, scenario.access.cover_min),
         "aged_60_covered_own": old[own].sum(),
         "aged_60_covered_own_share": _ratio(old[own].sum(), old.sum()),
         "inclusive_covered_own": people[own & inclusive].sum(),
         "inclusive_covered_any": people[anyone & inclusive].sum(),
         "inclusive_residents": people[inclusive].sum(),
     }
+
+
+def _wider_coverage(
+    evidence: Evidence, access: Access, people: np.ndarray, cover_min: float
+) -> dict[str, float]:
+    """Count people within reach of any service point, and of outlets open in the hours asked for."""
+    told: dict[str, float] = {}
+    for kind in ("point", "own_open", "any_open"):
+        if f"minutes_{kind}" in access.cells:
+            covered = people[_covered(evidence, access, kind, cover_min)].sum()
+            told |= {f"covered_{kind}": covered, f"covered_{kind}_share": _ratio(covered, people.sum())}
+    return told
 
 
 def _ratio(part: float, whole: float) -> float:

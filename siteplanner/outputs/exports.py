@@ -31,7 +31,6 @@ _ADDITIVE = frozenset({"residents", "residents_earlier", "aged_60", "work", "lei
 _ADDITIVE_STEMS = ("pipeline_households", "visits_per_day", "potential_wan", "gap", "lon", "lat")
 
 
-
 def clean_text(value: object) -> object:
     """Replace characters that no reader can see by U+FFFD; other values unchanged."""
     return _UNSEEN.sub(_REPLACEMENT, value) if isinstance(value, str) else value

@@ -8,9 +8,19 @@ CENSUS_TOLERANCE = 0.005
 """A raster may differ from the census of a county by this share before it is told (D§12.1)."""
 
 
+NAMED = 10
+"""So many outlets are named one by one; all are counted."""
+
+
 def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], str]]:
     """Return every note of the run beside its sentence, in the order of the notes."""
-    notes = (*plan.layers.notes, *_suppression_notes(plan), *_layer_notes(plan), *_census_notes(plan))
+    notes = (
+        *plan.layers.notes,
+        *_suppression_notes(plan),
+        *_layer_notes(plan),
+        *_census_notes(plan),
+        *_pull_notes(plan),
+    )
     return [(note, note_text(note, language)) for note in notes]
 
 
@@ -54,6 +64,18 @@ def _census_notes(plan: Plan) -> list[tuple[str, ...]]:
     off = off[off > CENSUS_TOLERANCE]
     key = "census_differs" if plan.scenario.demand.county_control == "none" else "census_controls"
     return [(key, str(len(off)), f"{off.max():.1%}")] if len(off) else []
+
+
+def _pull_notes(plan: Plan) -> list[tuple[str, ...]]:
+    """Name outlets whose attractiveness is zero, and branches that do not tell what it rests on."""
+    outlets, branches = plan.access.outlets, plan.layers.branches
+    zero = outlets.index[outlets["attractiveness"] == 0.0]
+    untold = branches.index[branches[["counters", "smart_devices"]].isna().any(axis=1)]
+    return [
+        (key, f"{len(ids):,}", ", ".join(map(str, ids[:NAMED])) + (" …" if len(ids) > NAMED else ""))
+        for key, ids in (("no_pull", zero), ("assumed_pull", untold))
+        if len(ids)
+    ]
 
 
 def note_text(note: tuple[str, ...], language: Language) -> str:

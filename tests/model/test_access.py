@@ -202,3 +202,74 @@ def test_more_outlets_never_lengthen_a_trip():
     few = measure_access(demand, grid, outlets.drop("O004"), Travel(SETTINGS)).cells
     all_of_them = measure_access(demand, grid, outlets, Travel(SETTINGS)).cells
     assert (all_of_them["minutes_any"] <= few["minutes_any"]).all()
+
+
+def test_any_service_point_counts_beside_the_outlets():
+    grid = grid_at(112.5, 37.8)
+    demand, outlets, points = demand_on(grid), outlets_in(grid, 12), outlets_in(grid, 30, seed=9)
+    cells = measure_access(demand, grid, outlets, Travel(SETTINGS), points[["lon", "lat"]]).cells
+    together = pd.concat([outlets, points.set_axis("P" + points.index)])
+    both = measure_access(demand, grid, together.rename_axis("outlet_id"), Travel(SETTINGS)).cells
+    np.testing.assert_array_equal(cells["minutes_point"], both["minutes_any"])
+    bare = measure_access(demand, grid, outlets, Travel(SETTINGS)).cells
+    assert "minutes_point" not in bare
+    pd.testing.assert_frame_equal(cells[bare.columns], bare)
+
+
+def test_very_many_service_points_are_measured_some_at_a_time(monkeypatch):
+    grid = grid_at(112.5, 37.8)
+    demand, outlets, points = demand_on(grid), outlets_in(grid, 3), outlets_in(grid, 30, seed=9)
+    whole = measure_access(demand, grid, outlets, Travel(SETTINGS), points).cells
+    monkeypatch.setattr("siteplanner.model.access.POINTS_AT_A_TIME", 7)
+    pd.testing.assert_frame_equal(
+        measure_access(demand, grid, outlets, Travel(SETTINGS), points).cells, whole
+    )
+
+
+HOURS = [
+    # opens, closes of four outlets; hours asked for; which count
+    ((17.0, 19.0), [False, True, False, False]),
+    ((9.0, 17.0), [True, True, False, True]),
+    ((12.0, 13.0), [True, True, True, True]),
+    ((8.0, 9.0), [False, True, False, False]),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), HOURS)
+def test_only_outlets_open_throughout_the_hours_count(asked, expected):
+    grid = grid_at(112.5, 37.8)
+    demand = demand_on(grid)
+    outlets = outlets_in(grid, 4).assign(
+        opens_at=[9.0, 8.0, 10.0, np.nan], closes_at=[17.0, 20.0, 16.0, np.nan]
+    )
+    asking = AccessSettings(hours_from=asked[0], hours_to=asked[1])
+    cells = measure_access(demand, grid, outlets, Travel(asking)).cells
+    them = measure_access(demand, grid, outlets[expected], Travel(SETTINGS)).cells
+    np.testing.assert_array_equal(cells["minutes_any_open"], them["minutes_any"])
+    np.testing.assert_array_equal(cells["minutes_own_open"], them["minutes_own"])
+    np.testing.assert_allclose(cells["supply_any_open"], them["supply_any"], rtol=1e-12)
+    bare = measure_access(demand, grid, outlets, Travel(SETTINGS)).cells
+    pd.testing.assert_frame_equal(cells[bare.columns], bare)
+
+
+def test_outlets_without_hours_keep_the_usual_ones():
+    grid = grid_at(112.5, 37.8)
+    demand, outlets = demand_on(grid), outlets_in(grid, 6)
+    for usual, open_then in ((17.0, False), (18.0, True)):
+        asking = AccessSettings(hours_from=16.0, hours_to=18.0, usual_closes_at=usual)
+        cells = measure_access(demand, grid, outlets, Travel(asking)).cells
+        assert np.isfinite(cells["minutes_any_open"]).any() == open_then
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"hours_from": 17.0},
+        {"hours_to": 17.0},
+        {"hours_from": 17.0, "hours_to": 17.0},
+        {"usual_opens_at": 17.0, "usual_closes_at": 9.0},
+    ],
+)
+def test_hours_that_make_no_sense_are_refused(told):
+    with pytest.raises(ValueError, match=r"hours_|usual_"):
+        AccessSettings(**told)

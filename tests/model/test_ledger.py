@@ -8,7 +8,6 @@ import pytest
 from siteplanner.model.access import Travel, measure_access
 from siteplanner.model.ledger import balance_moves, outlets_after
 from siteplanner.model.market import share_market
-from siteplanner.model.steps import _close
 from siteplanner.tables import DENSE
 
 
@@ -106,12 +105,26 @@ def test_running_cost_and_margin_of_a_move(town, moves):
     assert row["volume_effect_wan"] == pytest.approx(0.015 * row["net_wan"])
 
 
-def test_inertia_of_the_toy_of_the_domain_notes():
-    """D§14: A 1, .8, 1, d .5, 1.5, .8, beta 1.5; after closing own1, own share .238, with kappa 4 .555."""
-    u = np.array([1.0 * 0.5**-1.5, 0.8 * 1.5**-1.5, 1.0 * 0.8**-1.5])
-    for inertia, share in ((1.0, 0.238), (4.0, 0.555)):
-        kept = _close(np.ones((1, 3)), u[2:], np.array([u[0] + u[1]]), (np.array([0]), u[:1].copy()), inertia)
-        assert kept[2] == pytest.approx(share, abs=1.5e-3)
+def test_every_visit_of_a_move_is_accounted_for(moves):
+    sources = moves["cannibalised_visits"] + moves["from_rivals_visits"] + moves["from_outside_visits"]
+    np.testing.assert_allclose(moves["gross_gain_visits"], sources, rtol=1e-12)
+    goals = moves["to_rivals_visits"] + moves["to_outside_visits"]
+    np.testing.assert_allclose(moves["lost_visits"], goals, rtol=1e-12)
+    assert (moves[["from_rivals_visits", "to_rivals_visits", "to_outside_visits"]] > 0.0).all(axis=None)
+
+
+def test_the_network_after_is_that_of_a_run_from_scratch(town):
+    evidence, scenario, ledger = town.evidence, town.scenario, town.ledger
+    outlets = outlets_after(evidence, town.formats, scenario)
+    access = measure_access(evidence.demand, evidence.grid, outlets, Travel(scenario.access))
+    for name in ("cell_id", "indptr", "indices", "minutes"):
+        np.testing.assert_array_equal(getattr(ledger.access_after.reach, name), getattr(access.reach, name))
+    assert ledger.access_after.reach.n_places == access.reach.n_places
+    pd.testing.assert_frame_equal(ledger.access_after.cells, access.cells, check_exact=True)
+    settings = (scenario.market, scenario.access)
+    whole = share_market(evidence.demand, access, evidence.branches, settings, baseline=evidence.market)
+    np.testing.assert_allclose(ledger.market_after.cells, whole.cells, rtol=0.0, atol=1e-12)
+    pd.testing.assert_frame_equal(ledger.market_after.outlets, whole.outlets, rtol=1e-9)
 
 
 def test_reasons_are_the_largest_parts(town, moves):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from siteplanner.outputs.notes import note_texts
@@ -46,3 +47,22 @@ def test_without_a_census_nothing_is_compared(language):
         layers=replace(plan.layers, counties=plan.layers.counties.drop(columns="residents", errors="ignore")),
     )
     assert all(note[0] != "census_differs" for note, _ in note_texts(bare, language))
+
+
+def test_outlets_without_pull_and_branches_that_do_not_tell_it_are_named_and_counted():
+    plan = fake_plan()
+    outlets = plan.access.outlets.copy()
+    outlets["attractiveness"] = outlets["attractiveness"].clip(lower=0.1)
+    outlets.iloc[:12, outlets.columns.get_loc("attractiveness")] = 0.0
+    branches = plan.layers.branches.assign(counters=3.0, smart_devices=2.0)
+    branches.iloc[2, branches.columns.get_loc("counters")] = np.nan
+    told = replace(
+        plan,
+        access=replace(plan.access, outlets=outlets),
+        layers=replace(plan.layers, branches=branches),
+    )
+    notes = {note[0]: note[1:] for note, _ in note_texts(told, "en")}
+    assert notes["no_pull"] == ("12", ", ".join(outlets.index[:10]) + " …")
+    assert notes["assumed_pull"] == ("1", branches.index[2])
+    whole = replace(told, access=replace(plan.access, outlets=outlets.assign(attractiveness=1.0)))
+    assert "no_pull" not in {note[0] for note, _ in note_texts(whole, "en")}
