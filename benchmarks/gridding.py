@@ -248,12 +248,18 @@ def spark_rows(bench: Bench) -> Iterator[dict]:
     n = bench.sizes.spark_pings
     if n == 0:
         return
-    path = str(make_pings(bench.folder, n))
-    ours = Task("gridding_pings.count_pings", {"path": path, "cell_m": 500.0, "engine": "spark"}, rounds=3)
-    case = bench.run({"floor": Task("gridding_pings.spark_sums", {"path": path}, rounds=3), "ours": ours})
-    what = f"{n:,} pings on Spark (local, 2 cores, started and warm); floor: Spark sums the columns; 3 rounds"
-    goals = {"goal": 5.0, "truth": float(n)}
-    yield bench.row({"id": f"pings/spark/{n // 1_000_000}M", "what": what, **goals}, case, "ours")
+    path = str(make_pings(bench.folder, n).resolve())
+    about = {"path": path, "cell_m": 500.0, "engine": "spark"}
+    doors = {
+        "path": Task("gridding_pings.count_pings", about, rounds=3),
+        "uri": Task("gridding_pings.count_pings", {**about, "scheme": "file://"}, rounds=3),
+    }
+    case = bench.run({"floor": Task("gridding_pings.spark_sums", {"path": path}, rounds=3), **doors})
+    for door in doors:
+        what = f"{n:,} pings on Spark (local, 2 cores, started and warm) behind a {door}; "
+        what += "floor: Spark sums the columns; 3 rounds"
+        row = {"id": f"pings/spark-{door}/{n // 1_000_000}M", "what": what, "goal": 5.0, "truth": float(n)}
+        yield bench.row(row, case, door)
 
 
 def lattice_rows(bench: Bench) -> Iterator[dict]:

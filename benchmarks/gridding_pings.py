@@ -57,8 +57,14 @@ def spark_sums(path: str) -> Job:
     return Job(lambda: work(path), others=descendants)
 
 
-def count_pings(path: str, cell_m: float, engine: str) -> Job:
-    """Our engine; the value is the number of pings in cells and outside."""
+def count_pings(path: str, cell_m: float, engine: str, scheme: str = "") -> Job:
+    """Our engine; the value is the number of pings in cells and outside.
+
+    Parameters
+    ----------
+    scheme
+        Put before the path: behind a URI the files are read by Spark's connectors, not by its workers.
+    """
     from siteplanner.engines.engine import get_engine
     from siteplanner.layers.records import FootfallSource
     from siteplanner.scenario import EngineSettings
@@ -70,7 +76,9 @@ def count_pings(path: str, cell_m: float, engine: str) -> Job:
     counter = get_engine(EngineSettings(kind=engine))
 
     def count(folder: str) -> float:
-        summed = counter.sum_points(FootfallSource(folder, "pings", "wgs84", {}, time_zone=ZONE), grid)
+        summed = counter.sum_points(
+            FootfallSource(scheme + folder, "pings", "wgs84", {}, time_zone=ZONE), grid
+        )
         return float(summed.account["count_in"].sum())
 
     count(_warm_up(path))

@@ -1,210 +1,186 @@
 """Measure the location solver: gaps, seconds and memory on made-up instances, beside its rivals.
 
 ``python benchmarks/location.py [--quick] [--json FILE] [--only WORD]``. Every row is one kind of instance
-over five seeds fixed beforehand; the worst gap decides. Rivals run beside it where they can finish.
+over seeds fixed beforehand; the worst gap decides. Each instance has a process of its own; peak memory is
+that process's from the moment its arrays are ready. Rivals (extra ``siteplanner[bench]``) run beside it
+where they can finish. ``location_pmedian.py`` does the same for p-median, p-center and fixed costs.
 """
 
 import argparse
 import json
-import resource
 import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import highspy
-import numpy as np
-from location_instances import (
-    RINGS,
-    Instance,
-    make_coverage,
-    make_relocation,
-    make_scenarios,
-    make_square,
-)
-
-from siteplanner.location import RobustSolution, Solution, max_coverage, solve_robust, verify, verify_robust
+from location_instances import RINGS
+from location_questions import Aim, Question, answer, capture, coverage, relocation, square, warm_up
+from location_rivals import RIVALS
 
 SEEDS = (11, 12, 13, 14, 15)
+FRONTIER_GOAL = 5.0
+"""A frontier may take so many times the seconds of its last point alone."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of instance, the gap and the seconds to reach, and whether it belongs to the quick run.
-
-    With scenarios the least worst regret over so many is looked for, and its gap is a share of the mean best.
-    """
+    """A kind of instance, what to reach on it, and whether it belongs to the quick run."""
 
     id: str
-    make: Callable[[int], Instance]
-    gap: float
-    seconds: float
+    make: Callable[[int], Question]
+    aim: Aim
     quick: bool = False
     seeds: tuple[int, ...] = SEEDS
     rival: str = ""
-    scenarios: int = 0
+    peak_goal_mb: float | None = None
 
 
 def rows() -> Iterator[Row]:
     """List what is measured."""
-    plain = partial(make_coverage, mean_cover=20, n_open=40)
-    moved = partial(make_relocation, n_cells=1_000_000, n_sites=5000, mean_cover=20, n_open=200, max_moves=40)
+    yield from _coverage_rows()
+    yield from _relocation_rows()
+    yield from _capture_rows()
+    moved = partial(relocation, mean_cover=20, network="random")
+    frontier = partial(moved, n_cells=100_000, n_sites=1000, n_open=40, max_moves=20)
+    aim = Aim(0.005, 30, moves=tuple(range(0, 21, 2)))
+    yield Row("frontier-100k-1k", frontier, aim, seeds=SEEDS[:3])
+    plain = partial(coverage, mean_cover=20)
+    small = partial(plain, n_cells=20_000, n_sites=500, n_open=25)
+    yield Row("regret-20k-500-s5", small, Aim(0.006, 60, scenarios=5), seeds=SEEDS[:3])
+    large = partial(plain, n_cells=100_000, n_sites=1000, n_open=40)
+    yield Row("regret-100k-1k-s5", large, Aim(0.01, 120, scenarios=5), seeds=SEEDS[:3])
+
+
+def _coverage_rows() -> Iterator[Row]:
+    small = partial(coverage, n_sites=100, mean_cover=10, n_open=8)
+    yield Row("cover-2k-100", partial(small, n_cells=2000), Aim(0.0, 2), quick=True, rival="spopt")
+    parity = partial(small, n_cells=100_000)
+    yield Row("cover-100k-100", parity, Aim(0.0, 10), seeds=SEEDS[:1], rival="spopt")
+    plain = partial(coverage, mean_cover=20, n_open=40)
+    ten, hundred = (partial(plain, n_cells=n, n_sites=1000) for n in (10_000, 100_000))
+    yield Row("cover-10k-1k", ten, Aim(0.003, 10), quick=True)
+    yield Row("cover-10k-1k-even", partial(ten, shape="even"), Aim(0.003, 10))
+    yield Row("cover-10k-1k-grid-float", partial(ten, on_grid=True, whole=False), Aim(0.003, 10))
+    yield Row("cover-10k-1k-highs", ten, Aim(0.003, 10), seeds=SEEDS[:1], rival="highs")
+    yield Row("cover-100k-1k", hundred, Aim(0.005, 15), peak_goal_mb=300.0)
+    yield Row("cover-100k-1k-long", hundred, Aim(0.001, 180), peak_goal_mb=300.0)
+    big = partial(coverage, n_cells=1_000_000, n_sites=5000)
     yield Row(
-        "cover-2k-100",
-        partial(make_coverage, n_cells=2000, n_sites=100, mean_cover=10, n_open=8),
-        0.0,
-        2,
-        True,
-        rival="spopt",
+        "cover-1M-5k-d20", partial(big, mean_cover=20, n_open=200), Aim(0.005, 60), peak_goal_mb=1_000.0
     )
-    yield Row("cover-10k-1k", partial(plain, n_cells=10_000, n_sites=1000), 0.003, 10, True)
-    yield Row("cover-10k-1k-even", partial(plain, n_cells=10_000, n_sites=1000, shape="even"), 0.003, 10)
-    yield Row(
-        "cover-10k-1k-grid-float",
-        partial(plain, n_cells=10_000, n_sites=1000, on_grid=True, whole=False),
-        0.003,
-        10,
-    )
-    yield Row(
-        "cover-10k-1k-highs",
-        partial(plain, n_cells=10_000, n_sites=1000),
-        0.003,
-        10,
-        rival="highs",
-        seeds=(11,),
-    )
-    yield Row("cover-100k-1k", partial(plain, n_cells=100_000, n_sites=1000), 0.005, 15)
-    yield Row("cover-100k-1k-long", partial(plain, n_cells=100_000, n_sites=1000), 0.001, 180)
-    big = partial(make_coverage, n_cells=1_000_000, n_sites=5000)
-    yield Row("cover-1M-5k-d20", partial(big, mean_cover=20, n_open=200), 0.005, 60)
-    yield Row("cover-1M-5k-d50", partial(big, mean_cover=50, n_open=100), 0.008, 150)
-    rings = partial(plain, n_cells=1_000_000, n_sites=1000, rings=RINGS)
-    yield Row("gradual-1M-1k", rings, 0.001, 15)
+    yield Row("cover-1M-5k-d50", partial(big, mean_cover=50, n_open=100), Aim(0.008, 150))
+    yield Row("gradual-1M-1k", partial(plain, n_cells=1_000_000, n_sites=1000, rings=RINGS), Aim(0.001, 15))
     for n_open in (10, 20):
-        square = partial(make_square, n_cells=20_000_000, n_sites=100, radius=5.5, n_open=n_open)
-        yield Row(f"cover-20M-100-k{n_open}", square, 0.0, 15, seeds=SEEDS[:3])
-    yield Row("move-1M-5k-random", partial(moved, network="random"), 0.001, 60)
-    yield Row("move-1M-5k-placed", partial(moved, network="placed"), 0.001, 60)
-    small = partial(make_relocation, n_cells=20_000, n_sites=500, mean_cover=20, n_open=30, max_moves=8)
-    yield Row("move-20k-500-placed", partial(small, network="placed"), 0.001, 10, True)
-    robust = partial(plain, n_cells=20_000, n_sites=500, n_open=25)
-    yield Row("regret-20k-500-s5", robust, 0.006, 60, scenarios=5, seeds=SEEDS[:3])
-    robust = partial(plain, n_cells=100_000, n_sites=1000)
-    yield Row("regret-100k-1k-s5", robust, 0.01, 120, scenarios=5, seeds=SEEDS[:3])
+        points = partial(square, n_cells=20_000_000, n_sites=100, radius=5.5, n_open=n_open)
+        yield Row(f"cover-20M-100-k{n_open}", points, Aim(0.0, 15), seeds=SEEDS[:3])
 
 
-def measure(row: Row, seeds: tuple[int, ...]) -> dict[str, Any]:
+def _relocation_rows() -> Iterator[Row]:
+    moved = partial(relocation, mean_cover=20)
+    big = partial(moved, n_cells=1_000_000, n_sites=5000, n_open=200, max_moves=40)
+    small = partial(moved, n_cells=20_000, n_sites=500, n_open=30, max_moves=8)
+    for network in ("random", "placed"):
+        yield Row(f"move-1M-5k-{network}", partial(big, network=network), Aim(0.001, 60))
+        yield Row(f"move-20k-500-{network}", partial(small, network=network), Aim(0.001, 10), quick=True)
+
+
+def _capture_rows() -> Iterator[Row]:
+    for name, n_rows, gap, seconds in (("100k", 100_000, 0.007, 30.0), ("1M", 1_000_000, 0.01, 90.0)):
+        for moves in (0, 10):
+            recipe = partial(capture, rows=n_rows, moves=moves)
+            yield Row(f"capture-{name}-1k{'-moves' if moves else ''}", recipe, Aim(gap, seconds))
+
+
+def measure(row: Row, seeds: tuple[int, ...], *, apart: bool) -> dict[str, Any]:
     """Solve an instance per seed and sum up: worst and median gap, seconds, memory."""
     runs = []
     for seed in seeds:
-        instance = row.make(seed)
-        clock, cpu = time.perf_counter(), time.process_time()
-        scenarios = make_scenarios(instance, seed, row.scenarios) if row.scenarios else None
-        solution = _solve(row, instance, scenarios)
-        seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        faults = _verify(instance, solution, scenarios)
-        runs.append((solution, seconds, cpu, faults))
-        line = f"gap {solution.gap:.4%} {seconds:.1f} s ({cpu:.1f} CPU) {solution.status} {faults}"
-        print(f"  {instance.name}: {line}", flush=True)
-    gaps = [solution.gap for solution, *_ in runs]
-    worst = max(runs, key=lambda run: run[0].gap)[0]
+        runs.append(_ask_apart(row.id, seed) if apart else answer(row.make(seed), seed, row.aim))
+        told = "{gap:.4%}, {seconds:.1f} s ({cpu_seconds:.1f} CPU s), {peak_mb:.0f} MB, {status} {faults}"
+        print(f"  {row.id} seed {seed}: {told.format(**runs[-1])}", file=sys.stderr, flush=True)
+    gaps = [run["gap"] for run in runs]
+    worst = runs[gaps.index(max(gaps))]
+    goal = f"gap <= {row.aim.gap:.2%} in {row.aim.seconds:g} s"
     result = {
         "id": row.id,
-        "what": f"{instance.name.rsplit(' seed', 1)[0]}, seeds {seeds[0]}..{seeds[-1]}",
-        "seconds": statistics.median(run[1] for run in runs),
-        "worst_seconds": max(run[1] for run in runs),
-        "cpu_seconds": statistics.median(run[2] for run in runs),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "value": worst.objective,
-        "bound": worst.bound,
+        "seeds": list(seeds),
+        "seconds": statistics.median(run["seconds"] for run in runs),
+        "worst_seconds": max(run["seconds"] for run in runs),
+        "cpu_seconds": statistics.median(run["cpu_seconds"] for run in runs),
+        "peak_mb": max(run["peak_mb"] for run in runs),
+        "value": worst["objective"],
+        "bound": worst["bound"],
         "gap": max(gaps),
         "median_gap": statistics.median(gaps),
-        "goal": f"gap <= {row.gap:.2%} in {row.seconds:g} s",
-        "met": max(gaps) <= max(row.gap, 1e-6) and not any(run[3] for run in runs),
+        "goal": goal,
+        "met": max(gaps) <= max(row.aim.gap, 1e-6) and not any(run["faults"] for run in runs),
     }
-    if row.rival:
-        rival_seconds, rival_value = {"spopt": solve_with_spopt, "highs": solve_with_highs}[row.rival](
-            instance
-        )
-        result |= {"rival": row.rival, "rival_seconds": rival_seconds, "rival_value": rival_value}
-        result["ratio"] = rival_seconds / runs[-1][1]
-    return result
+    if row.peak_goal_mb is not None and apart:
+        result["goal"] = f"{goal}, {row.peak_goal_mb:.0f} MB"
+        result["met"] = result["met"] and result["peak_mb"] <= row.peak_goal_mb
+    if row.aim.moves:
+        result["times_one_solve"] = statistics.median(run["frontier_s"] / run["one_s"] for run in runs)
+        result["met"] = result["met"] and result["times_one_solve"] <= FRONTIER_GOAL
+    return result | (_ask_rival(row, seeds[-1], runs[-1]) if row.rival else {})
 
 
-def _solve(row: Row, instance: Instance, scenarios: np.ndarray | None) -> Solution | RobustSolution:
-    aim = {"gap": min(row.gap, 1e-4), "time_limit": row.seconds}
-    if scenarios is not None:
-        return solve_robust(
-            "max_coverage", instance.cover, scenarios, instance.n_open, **aim, **instance.options
-        )
-    return max_coverage(instance.cover, instance.weight, instance.n_open, **aim, **instance.options)
+def _ask_rival(row: Row, seed: int, ours: dict[str, Any]) -> dict[str, Any]:
+    try:
+        theirs = RIVALS[row.rival](row.make(seed))
+    except ModuleNotFoundError as error:
+        return {"rival": f"{row.rival} (absent: {error.name})"}
+    short = 1.0 - theirs["value"] / ours["objective"]
+    ratio = theirs["seconds"] / ours["cpu_seconds"]
+    return {
+        "rival": row.rival,
+        "rival_seconds": theirs["seconds"],
+        "rival_short": short,
+        "rival_ratio": ratio,
+    }
 
 
-def _verify(
-    instance: Instance, solution: Solution | RobustSolution, scenarios: np.ndarray | None
-) -> list[str]:
-    if instance.cover.nnz > 10**8:  # the verifier's plain sums would not fit beside the instance
-        return []
-    if isinstance(solution, RobustSolution):
-        return verify_robust(
-            "max_coverage", solution, instance.cover, scenarios, instance.n_open, **instance.options
-        )
-    return verify(
-        "max_coverage", solution, instance.cover, instance.n_open, weight=instance.weight, **instance.options
-    )
+def _ask_apart(row_id: str, seed: int) -> dict[str, Any]:
+    """Solve one instance in a fresh process."""
+    command = [sys.executable, __file__, "--one", row_id, str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return told
 
 
-def solve_with_spopt(instance: Instance) -> tuple[float, float]:
-    """Solve with spopt and the solver that PuLP ships."""
-    import pulp
-    from spopt.locate import MCLP
-
-    far = 1.0 - instance.cover.toarray()
-    clock = time.perf_counter()
-    model = MCLP.from_cost_matrix(far, instance.weight, 0.5, p_facilities=instance.n_open)
-    model.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=120))
-    return time.perf_counter() - clock, float(pulp.value(model.problem.objective))
-
-
-def solve_with_highs(instance: Instance) -> tuple[float, float]:
-    """Solve the compact program with HiGHS directly, for two minutes at most."""
-    n_rows, n_sites = instance.cover.shape
-    clock = time.perf_counter()
-    highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("time_limit", 120.0)
-    x = [highs.addBinary() for _ in range(n_sites)]
-    y = [highs.addVariable(0.0, 1.0, obj=-float(w)) for w in instance.weight]
-    highs.addConstr(sum(x) == instance.n_open)
-    ptr, sites = instance.cover.indptr, instance.cover.indices
-    for row in range(n_rows):
-        here = sites[ptr[row] : ptr[row + 1]]
-        index = np.append(here + x[0].index, y[row].index).astype(np.int32)
-        value = np.append(np.ones(here.size), -1.0)
-        highs.addRow(0.0, highspy.kHighsInf, index.size, index, value)
-    highs.run()
-    return time.perf_counter() - clock, -float(highs.getInfo().objective_function_value)
+def _answer_one(row_id: str, seed: int) -> dict[str, Any]:
+    row = next(row for row in rows() if row.id == row_id)
+    warm_up()
+    return answer(row.make(seed), seed, row.aim)
 
 
 def main() -> None:
     """Read the command line, measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, within a minute")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes in one process, within a minute")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--only", default="", help="rows whose id holds this word")
+    parser.add_argument("--only", action="append", help="rows whose id begins so")
+    parser.add_argument("--seeds", type=int, help="only the first so many seeds")
+    parser.add_argument("--one", nargs=2, metavar=("ROW", "SEED"), help="solve one instance, print JSON")
     given = parser.parse_args()
-    warm = make_relocation(1, 3000, 200, 10, 12, max_moves=4, network="placed")
-    max_coverage(warm.cover, warm.weight, 12, time_limit=60, **warm.options)
+    if given.one:
+        print(json.dumps(_answer_one(given.one[0], int(given.one[1]))))
+        return
+    if given.quick:
+        warm_up()
     results = []
     for row in rows():
-        if given.only in row.id and (row.quick or not given.quick):
-            results.append(measure(row, row.seeds[:2] if given.quick else row.seeds))
+        asked = given.only is None or any(row.id.startswith(word) for word in given.only)
+        if asked and (row.quick or not given.quick):
+            seeds = row.seeds[:2] if given.quick else row.seeds[: given.seeds]
+            results.append(measure(row, seeds, apart=not given.quick))
             print(json.dumps(results[-1]), flush=True)
     if given.json:
         given.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    sys.exit(0 if all(row["met"] for row in results) else 1)
 
 
 if __name__ == "__main__":

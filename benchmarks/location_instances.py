@@ -86,16 +86,16 @@ def make_coverage(  # noqa: PLR0913 - what the instance varies in
     return Instance(name, cover, weight, n_open, cells, sites, {})
 
 
-def make_scenarios(instance: Instance, seed: int, n_scenarios: int) -> Floats:
+def make_scenarios(cells: Floats, weight: Floats, seed: int, n_scenarios: int) -> Floats:
     """Draw demand scenarios: every region of a 5 x 5 raster grows by a factor of its own.
 
     Factors are log-normal, sigma 0.5.
     """
     rng = np.random.default_rng([seed, n_scenarios, 25])
-    low, size = instance.cells.min(axis=0), np.ptp(instance.cells, axis=0)
-    block = np.minimum(((instance.cells - low) / size * 5).astype(np.int64), 4)
+    low, size = cells.min(axis=0), np.ptp(cells, axis=0)
+    block = np.minimum(((cells - low) / size * 5).astype(np.int64), 4)
     growth = np.exp(0.5 * rng.normal(size=(n_scenarios, 25)))
-    scenarios: Floats = np.round(instance.weight * growth[:, 5 * block[:, 0] + block[:, 1]], 3)
+    scenarios: Floats = np.round(weight * growth[:, 5 * block[:, 0] + block[:, 1]], 3)
     return scenarios
 
 

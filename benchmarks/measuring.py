@@ -257,7 +257,7 @@ def prepare(name: str, arguments: dict[str, object]) -> Job:
 
 def time_job(job: Job, inner: int) -> Run:
     """Do the work, again if asked, and check its answer."""
-    seconds, cpu, before_mb = [], [], _own_mb("VmRSS")
+    seconds, cpu, before_mb = [], [], own_mb("VmRSS")
     answer: Any = None
     for _ in range(inner):
         # The answer before is let go first, as its memory would count twice.
@@ -266,7 +266,7 @@ def time_job(job: Job, inner: int) -> Run:
         answer = job.work()
         seconds.append(time.perf_counter() - start)
         cpu.append(time.process_time() + job.others()[0] - cpu_start)
-    peak = _own_mb("VmHWM") + job.others()[1]
+    peak = own_mb("VmHWM") + job.others()[1]
     value = float(job.check(answer))
     return Run(statistics.median(seconds), statistics.median(cpu), peak, value, before_mb=before_mb)
 
@@ -280,12 +280,18 @@ def _status_mb(process: Path, key: str) -> float:
     return int(told[1]) / MEGABYTE_KB if told else 0.0
 
 
-def _own_mb(key: str) -> float:
+def own_mb(key: str) -> float:
     """Return the memory of this process, see `_status_mb`; NaN where the system does not tell."""
     try:
         return _status_mb(Path("/proc/self"), key)
     except OSError:
         return float("nan")
+
+
+def forget_peak() -> None:
+    """Let the system measure this process's peak memory anew from here on (Linux; else nothing)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _child(about: dict) -> Run:
