@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from siteplanner.engines.engine import FootfallSum
+from siteplanner.engines.ping_kernels import lay_on_cells
 from siteplanner.engines.tallies import Partial
 from siteplanner.layers.clock import BAND_STARTS_H, N_BANDS, days_of_hours, is_weekend
 from siteplanner.model.grid import Grid
@@ -71,20 +72,22 @@ def finish(
     behind
         People behind each figure, shape of the table; None when only counts are known.
     """
-    figures = totals.table / _divisor(totals.days)
-    busy = totals.table.sum(axis=1) > 0.0
+    busy = np.asarray((totals.table > 0.0).any(axis=1))
+    people = totals.table[busy]
+    figures = people / _divisor(totals.days)
     account = {REGION: (totals.inside, float(totals.table.sum())), OUTSIDE: (totals.outside, 0.0)}
     if suppress_below is not None:
-        few = (totals.table > 0.0) & ((figures if behind is None else behind) < suppress_below)
-        hidden = float(totals.table[few].sum())
-        kept = float(totals.table[~few].sum())
+        few = (people > 0.0) & ((figures if behind is None else behind[busy]) < suppress_below)
+        hidden = float(people[few].sum())
+        kept = float(people[~few].sum())
         account = {
             REGION: (totals.inside - hidden, kept),
             SUPPRESSED: (hidden, 0.0),
             OUTSIDE: (totals.outside, 0.0),
         }
         figures = np.where(few, np.nan, figures)
-    cells = pd.DataFrame(figures[busy], columns=list(FOOTFALL_BANDS), index=grid.cells.index[busy])
+    index = grid.cells.index[busy]
+    cells = pd.DataFrame(figures, columns=list(FOOTFALL_BANDS), index=index, copy=False)
     return FootfallSum(
         cells, pd.DataFrame.from_dict(account, orient="index", columns=["count_in", "count_out"])
     )
@@ -92,14 +95,8 @@ def finish(
 
 def _by_cell(keys: np.ndarray, people: np.ndarray, grid: Grid) -> tuple[np.ndarray, float]:
     """Lay sums by key on the cells of the grid; return also what lies in none of them."""
-    cell, band = np.divmod(keys, N_BANDS)
-    known = grid.cells.index.to_numpy()
-    place = np.searchsorted(known, cell)
-    inside = place < len(known)
-    inside[inside] = known[place[inside]] == cell[inside]
-    table = np.zeros((len(known), N_BANDS))
-    table[place[inside], band[inside]] = people[inside]
-    return table, float(people[~inside].sum())
+    table = np.zeros((len(grid.cells), N_BANDS))
+    return table, float(lay_on_cells(keys, people, grid.cells.index.to_numpy(), table))
 
 
 def _divisor(days: np.ndarray) -> np.ndarray:

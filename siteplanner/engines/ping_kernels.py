@@ -11,6 +11,9 @@ HIGH_PER_PERSON = 2.0**20
 LOW_BITS = 42
 LOW_PER_HIGH = 2.0**LOW_BITS
 
+# Places of a table of counts that are counted together: 2**16 of 2 bytes.
+STRETCH_BITS = 16
+
 # Points within this part of a cell from an edge are placed by the closed form itself. Its rounding and that
 # of the tables is below 1e-9 of a cell of 50 m anywhere on Earth.
 NEAR_CELLS = 1e-6
@@ -134,11 +137,96 @@ def tell_time(
 
 
 @njit(nogil=True, cache=True)
-def count_rows(key: np.ndarray, hour: np.ndarray, counts: np.ndarray, seen: np.ndarray) -> None:
-    """Count rows by key, and mark the hours that occur."""
+def note_rows(key: np.ndarray, hour: np.ndarray, n_keys: int, waiting: np.ndarray, seen: np.ndarray) -> None:
+    """Write the place of each row's key, and mark the hours that occur.
+
+    Parameters
+    ----------
+    n_keys
+        The key that stands for none.
+    waiting
+        Key ``cell * 8 + band`` becomes ``band * cells + cell``: rows mostly come in the order of time, and
+        the counts of a band lie together.
+    """
+    n_cells = n_keys // 8
     for i in range(key.size):
-        counts[key[i]] += 1
+        k = key[i]
+        waiting[i] = (k & 7) * n_cells + (k >> 3) if k != n_keys else n_keys
         seen[hour[i]] = 1
+
+
+@njit(nogil=True, cache=True)
+def count_places(waiting: np.ndarray, sorted_by: np.ndarray, counts: np.ndarray, over: np.ndarray) -> int:
+    """Count places in 16 bits, a stretch of the table at a time; return how often a count went round.
+
+    At random a table of many megabytes is waited for at every row; sorted by stretches of 128 kB, which the
+    processor's cache holds, rows are counted more than twice as fast, the sorting included.
+
+    Parameters
+    ----------
+    waiting, sorted_by
+        Places; room for as many.
+    over
+        Places whose count went from 65,535 to 0, as often as it did (room for all).
+    """
+    ends = np.zeros((counts.size >> STRETCH_BITS) + 2, dtype=np.int64)
+    for place in waiting:
+        ends[(place >> STRETCH_BITS) + 1] += 1
+    for i in range(1, ends.size):
+        ends[i] += ends[i - 1]
+    for place in waiting:
+        stretch = place >> STRETCH_BITS
+        sorted_by[ends[stretch]] = place
+        ends[stretch] += 1
+    n = 0
+    for i in range(waiting.size):
+        place = sorted_by[i]
+        count = np.uint16(counts[place] + np.uint16(1))
+        counts[place] = count
+        if count == 0:
+            over[n] = place
+            n += 1
+    return n
+
+
+@njit(nogil=True, cache=True)
+def list_counts(counts: np.ndarray, keys: np.ndarray, rows: np.ndarray) -> None:
+    """Write keys that occur, ascending, and their counts, from the order of `count_rows`; room for all."""
+    n_cells = (counts.size - 1) // 8
+    n = 0
+    for cell in range(n_cells):
+        for band in range(8):
+            count = counts[band * n_cells + cell]
+            if count:
+                keys[n], rows[n] = cell * 8 + band, count
+                n += 1
+    if counts[-1]:
+        keys[n], rows[n] = counts.size - 1, counts[-1]
+
+
+@njit(nogil=True, cache=True)
+def lay_on_cells(keys: np.ndarray, people: np.ndarray, known: np.ndarray, table: np.ndarray) -> float:
+    """Write the sums of keys into the rows of their cells; return the sum of those of other cells.
+
+    Parameters
+    ----------
+    keys
+        ``cell * 8 + band``, ascending.
+    known
+        Cells of the table's rows, ascending.
+    table
+        Rows x 8, zero.
+    """
+    outside, at = 0.0, 0
+    for i in range(keys.size):
+        cell = keys[i] >> 3
+        while at < known.size and known[at] < cell:
+            at += 1
+        if at < known.size and known[at] == cell:
+            table[at, keys[i] & 7] = people[i]
+        else:
+            outside += people[i]
+    return outside
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from siteplanner.engines.pings import PingBinner, make_binner
 from siteplanner.engines.tallies import Partial, Tally, dense_bytes, make_tally, total
 from siteplanner.engines.threads import Worker, n_threads, side_by_side
 from siteplanner.errors import Fault, InputError, first_line
-from siteplanner.layers.ping_files import PingFiles, RowGroup, open_pings, read_batches
+from siteplanner.layers.ping_files import PingFiles, RowGroup, open_pings, read_batches, steady_memory
 from siteplanner.layers.records import FootfallSource
 from siteplanner.layers.row_faults import Origin
 from siteplanner.layers.text_tables import UnreadableError
@@ -84,7 +84,8 @@ def _count_devices(binner: PingBinner, files: PingFiles, report: Report) -> tupl
 
 def _read(files: PingFiles, columns: Sequence[str], takers: Sequence[Taker], report: Report) -> None:
     workers: list[Worker[RowGroup]] = [_worker(columns, taker) for taker in takers]
-    side_by_side(files.groups, workers, files.n_rows, report)
+    with steady_memory():
+        side_by_side(files.groups, workers, files.n_rows, report)
 
 
 def group_batches(group: RowGroup, columns: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, Origin]]:

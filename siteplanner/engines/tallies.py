@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 
-from siteplanner.engines.ping_kernels import HIGH_PER_PERSON, LOW_BITS, LOW_PER_HIGH, add_weights, count_rows
+from siteplanner.engines.ping_kernels import (
+    HIGH_PER_PERSON,
+    LOW_BITS,
+    LOW_PER_HIGH,
+    add_weights,
+    count_places,
+    list_counts,
+    note_rows,
+)
 from siteplanner.errors import EngineError
-from siteplanner.layers.clock import N_HOURS
+from siteplanner.layers.clock import N_BANDS, N_HOURS
 
 if TYPE_CHECKING:
     from siteplanner.engines.pings import Placed
 
-# A lattice whose account is larger than this is counted in sorted runs; about 2.5 provinces at 500 m.
+# A lattice whose account is larger than this is counted in sorted runs; about ten provinces at 500 m.
 DENSE_BYTES_MAX = 192 << 20
 # Runs wait until they hold this many entries, then they become one.
 RUN_ENTRIES = 1 << 22
 HALF_BITS = LOW_BITS // 2
+# Rows that a dense account puts aside before it counts them.
+WAITING_ROWS = 1 << 21
+# Rows of one key beyond what 16 bits hold are told as so many times round.
+ROUND_BITS = 16
 # Sums of weights above this could overflow: 2**42 people.
 HIGH_MAX = 2.0**62
 
@@ -136,7 +148,7 @@ def make_tally(n_keys: int, *, weighted: bool) -> Tally:
 
 def dense_bytes(n_keys: int, *, weighted: bool) -> int:
     """Return what a dense account of so many keys takes."""
-    return (n_keys + 1) * 8 * (3 if weighted else 1)
+    return (n_keys + 1) * (18 if weighted else 2)
 
 
 class DenseTally:
@@ -146,14 +158,25 @@ class DenseTally:
         self._lock = Lock()
         # One place more, for rows without a time.
         self._seen = np.zeros(N_HOURS + 1, dtype=np.uint8)
-        self._rows = np.zeros(n_keys + 1, dtype=np.int64)
+        # Band by band, see `note_rows`; and how often which places have gone round.
+        self._counts = np.zeros(n_keys + 1, dtype=np.uint16)
+        self._rounds: list[tuple[np.ndarray, np.ndarray]] = []
+        self._waiting = np.empty(WAITING_ROWS, dtype=np.uint32)
+        self._n_waiting = 0
         self._high, self._low = (np.zeros(n_keys + 1 if weighted else 0, dtype=np.int64) for _ in range(2))
         self._heavy = 0.0
 
     def add(self, placed: "Placed") -> None:
         """Count some rows."""
         with self._lock:
-            count_rows(placed.keys, placed.hours, self._rows, self._seen)
+            n_rows = len(placed.keys)
+            if self._n_waiting + n_rows > len(self._waiting):
+                self._count_waiting()
+                if n_rows > len(self._waiting):
+                    self._waiting = np.empty(n_rows, dtype=np.uint32)
+            part = self._waiting[self._n_waiting : self._n_waiting + n_rows]
+            note_rows(placed.keys, placed.hours, self._counts.size - 1, part, self._seen)
+            self._n_waiting += n_rows
             if len(self._high):
                 self._heavy = _weighed(self._heavy, placed.high)
                 add_weights(placed.keys, placed.high, placed.low, self._high, self._low)
@@ -161,7 +184,11 @@ class DenseTally:
     def take(self, partial: Partial) -> None:
         """Add sums of rows counted elsewhere."""
         with self._lock:
-            self._rows[partial.keys] += partial.rows
+            places = self._places(partial.keys)
+            rows = self._counts[places] + partial.rows
+            self._counts[places] = rows & ((1 << ROUND_BITS) - 1)
+            over = rows >> ROUND_BITS
+            self._go_round(places[over > 0], over[over > 0])
             self._seen[partial.hours] = 1
             if len(self._high):
                 self._heavy = _weighed(self._heavy, partial.high)
@@ -174,7 +201,13 @@ class DenseTally:
             raise TypeError(msg)
         self._heavy = _weighed(self._heavy, other._high)  # noqa: SLF001 - of its own class
         self._seen |= other._seen  # noqa: SLF001
-        self._rows += other._rows  # noqa: SLF001
+        self._count_waiting()
+        other._count_waiting()  # noqa: SLF001
+        self._counts += other._counts  # noqa: SLF001
+        # A sum that went round is less than each of its parts.
+        over = np.flatnonzero(self._counts < other._counts)  # noqa: SLF001
+        self._go_round(over, np.ones(len(over), dtype=np.int64))
+        self._rounds += other._rounds  # noqa: SLF001
         self._high += other._high  # noqa: SLF001
         self._low += other._low  # noqa: SLF001
         self._high += self._low >> LOW_BITS
@@ -182,9 +215,46 @@ class DenseTally:
 
     def partial(self) -> Partial:
         """Return what was counted so far."""
-        keys = np.flatnonzero(self._rows)
+        self._count_waiting()
+        keys = np.empty(np.count_nonzero(self._counts), dtype=np.int64)
+        rows = np.empty_like(keys)
+        list_counts(self._counts, keys, rows)
+        keys, rows = self._with_rounds(keys, rows)
         high, low = (part[keys] if len(part) else part for part in (self._high, self._low))
-        return Partial(keys, self._rows[keys], high, low, np.flatnonzero(self._seen[:N_HOURS]))
+        return Partial(keys, rows, high, low, np.flatnonzero(self._seen[:N_HOURS]))
+
+    def _places(self, keys: np.ndarray) -> np.ndarray:
+        last = self._counts.size - 1
+        return np.where(keys < last, (keys % N_BANDS) * (last // N_BANDS) + keys // N_BANDS, last)
+
+    def _with_rounds(self, keys: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Add the rounds to the counts of few bits; a key may have rounds alone."""
+        if not self._rounds:
+            return keys, rows
+        places, times = (np.concatenate(part) for part in zip(*self._rounds, strict=True))
+        last = self._counts.size - 1
+        n_cells = last // N_BANDS
+        told = np.where(places < last, places % n_cells * N_BANDS + places // n_cells, last)
+        told, which = np.unique(told, return_inverse=True)
+        more = np.zeros(len(told), dtype=np.int64)
+        np.add.at(more, which, times << ROUND_BITS)
+        at = np.searchsorted(keys, told)
+        new = np.append(keys, -1)[at] != told
+        if new.any():
+            keys, rows = np.insert(keys, at[new], told[new]), np.insert(rows, at[new], 0)
+        rows[np.searchsorted(keys, told)] += more
+        return keys, rows
+
+    def _count_waiting(self) -> None:
+        waiting = self._waiting[: self._n_waiting]
+        over = np.empty(len(waiting), dtype=np.int64)
+        n_over = count_places(waiting, np.empty_like(waiting), self._counts, over)
+        self._go_round(over[:n_over].copy(), np.ones(n_over, dtype=np.int64))
+        self._n_waiting = 0
+
+    def _go_round(self, places: np.ndarray, rounds: np.ndarray) -> None:
+        if len(places):
+            self._rounds.append((places, rounds))
 
 
 class RunTally:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siteplanner.engines import tallies
-from siteplanner.engines.pings import make_binner
+from siteplanner.engines.pings import Placed, make_binner
 from siteplanner.engines.shifts import shift, shift_table
 from siteplanner.engines.tallies import Partial, make_tally, merge, total
 from siteplanner.errors import EngineError, InputError
@@ -244,6 +244,26 @@ def test_sums_do_not_depend_on_order_parts_or_kind_of_account(monkeypatch, weigh
         taken.take(partial)
     same(whole.partial(), taken.partial())
     same(whole.partial(), total(parts))
+
+
+@pytest.mark.parametrize("waiting", [1_000, 1 << 21])
+def test_a_key_may_have_more_rows_than_16_bits_hold(monkeypatch, waiting):
+    monkeypatch.setattr(tallies, "WAITING_ROWS", waiting)
+    n_keys = 8 * 50_000
+    # None, one less than a round, one round exactly, one more, three rounds; and rows of no cell.
+    wanted = {3: 65_535, 8_000: 65_536, 399_999: 65_537, n_keys: 200_000, 17: 1}
+    keys = np.random.default_rng(5).permutation(np.repeat(list(wanted), list(wanted.values())))
+    parts = [tallies.DenseTally(n_keys, weighted=False) for _ in range(2)]
+    none = np.empty(0, dtype=np.int64)
+    for k, piece in enumerate(np.array_split(keys, 9)):
+        parts[k % 2].add(Placed(piece, np.zeros(len(piece), dtype=np.int32), none, none))
+    taken = make_tally(n_keys, weighted=False)
+    for part in parts:
+        taken.take(part.partial())
+    for answer in (merge([part.partial() for part in parts]), taken.partial(), total(parts)):
+        assert dict(zip(answer.keys.tolist(), answer.rows.tolist(), strict=True)) == wanted
+        assert (np.diff(answer.keys) > 0).all()
+        assert answer.hours.tolist() == [0]
 
 
 @settings(max_examples=100, deadline=None)
