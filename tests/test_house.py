@@ -62,6 +62,15 @@ def test_generated_pages_are_fresh(root):
         assert (root / "docs" / name).read_text(encoding="utf-8") == text, f"run scripts/make_docs.py: {name}"
 
 
+def test_pages_are_finished_in_both_languages(root):
+    for page in [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("maps/*.md")]:
+        assert "@@" not in page.read_text(encoding="utf-8"), page.name
+    for page in root.glob("docs/*.zh-CN.md"):
+        english = page.with_name(page.name.replace(".zh-CN", ""))
+        levels = [re.findall(r"^#+", text.read_text("utf-8"), re.MULTILINE) for text in (page, english)]
+        assert levels[0] == levels[1], page.name
+
+
 def test_locks_name_no_registry_and_every_version_has_a_hash(root):
     for lock in root.glob("requirements/*.lock"):
         text = lock.read_text(encoding="utf-8")
