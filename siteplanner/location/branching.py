@@ -56,7 +56,7 @@ class Tree:
         self._number = 0
         self._closed = np.inf
         self._root = bound
-        self._push(Node(self._root, 0, limits.may_open, limits.may_close, ascent))
+        self._push(Node(self._root, 0, limits.rules.may_open, limits.rules.may_close, ascent))
 
     def run(self) -> None:
         """Split nodes until the gap is closed or time is up."""
@@ -108,7 +108,7 @@ class Tree:
     def _probe(self, node: Node, site: int, *, opened: bool) -> float:
         """Bound of a child after a short ascent, no higher than it needs to be."""
         may_open, may_close = _decide(node, site, opened=opened)
-        limits = self._limits._replace(may_open=may_open, may_close=may_close)
+        limits = self._limits.locked(may_open, may_close)
         old = node.ascent
         ascent = start_ascent(old.best_level, old.best_rule, old.average, NODE_STEP)
         goal = self._chase.goal()
@@ -117,7 +117,7 @@ class Tree:
 
     def _add(self, parent: Node, may_open: Mask, may_close: Mask) -> None:
         """Bound a child, fix what its prices settle, and keep it if it may hold a better set."""
-        limits = self._limits._replace(may_open=may_open, may_close=may_close)
+        limits = self._limits.locked(may_open, may_close)
         old = parent.ascent
         ascent = start_ascent(old.best_level, old.best_rule, old.average, NODE_STEP)
         goal = self._chase.goal()

@@ -71,25 +71,30 @@ class CaptureBound:
         if self._stage < 0:
             return value, capture_kernels.cut_slopes(pairs, point, (mark, base, widest))
         tolerance = STAGES[self._stage].tolerance
-        kept = _deepen_rows(
-            pairs, point, usable, tolerance, LIMITS, self._ptr, value, self._const, self._slope
-        )
+        cuts = (self._ptr, self._const, self._slope)
+        kept = _deepen_rows(pairs, (point, usable), tolerance, value, cuts)
         return value, _sum_slopes(pairs, point, (mark, base, widest), kept, self._slope, self._places)
 
 
 @njit(cache=True, parallel=True)
-def _deepen_rows(  # noqa: PLR0913, PLR0917 - the state of a row, array by array
+def _deepen_rows(
     pairs: Pairs,
-    point: Floats,
-    usable: Mask,
+    at: tuple[Floats, Mask],
     tolerance: float,
-    limits: Ints,
-    ptr: Ints,
     value: Floats,
-    const: Floats,
-    slopes: Floats,
+    cuts: tuple[Ints, Floats, Floats],
 ) -> Mask:  # pragma: no cover - compiled
-    """Lower the value of each row in place and keep its cut; mark the rows whose kept cut is the lowest."""
+    """Lower the value of each row in place and keep its cut; mark the rows whose kept cut is the lowest.
+
+    Parameters
+    ----------
+    at
+        The point, and the sites that may be used.
+    cuts
+        Kept cuts, changed in place: where each row's slopes begin, constants, slopes.
+    """
+    point, usable = at
+    ptr, const, slopes = cuts
     kept = np.zeros(value.size, dtype=np.bool_)
     for row in prange(value.size):
         size = pairs.stop[row] - pairs.start[row]
@@ -106,7 +111,7 @@ def _deepen_rows(  # noqa: PLR0913, PLR0917 - the state of a row, array by array
                 count += 1
         kept[row] = old < value[row]
         value[row] = min(value[row], old)
-        new_const, new, _ = cut_row(a[:count], x[:count], value[row], tolerance, limits, slope[:count])
+        new_const, new, _ = cut_row(a[:count], x[:count], value[row], tolerance, LIMITS, slope[:count])
         if new < value[row] - WORTH_KEEPING * tolerance:
             kept[row] = True
             value[row], const[row] = new, new_const

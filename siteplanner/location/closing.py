@@ -56,9 +56,8 @@ class Rest(NamedTuple):
     def below(self, value: float) -> "Rest":
         """Return what is left in doubt of sets better than a value."""
         shut, kept = sites_settled(self.limits, self.ascent, value)
-        limits = self.limits._replace(
-            may_open=self.limits.may_open & ~shut, may_close=self.limits.may_close & ~kept
-        )
+        rules = self.limits.rules
+        limits = self.limits.locked(rules.may_open & ~shut, rules.may_close & ~kept)
         return Rest(trim(self.near, limits, self.ascent, value), limits, self.ascent, min(self.goal, value))
 
 
@@ -78,7 +77,7 @@ def _close_by_prices(chase: Chase, search: Interchange, limits: Limits) -> Rest:
     """Ascend and search in turns; leave out what the prices settle."""
     walk, near = search.walk, chase.median.near
     level = np.minimum(0.5 * (walk.cost[0] + walk.cost[1]), near.horizon)
-    ascent = start_ascent(level, np.zeros(limits.low.size), walk.chosen.astype(np.float64), 1.0)
+    ascent = start_ascent(level, np.zeros(limits.rules.low.size), walk.chosen.astype(np.float64), 1.0)
     rest = Rest(near, limits, ascent, math.inf)
     for _ in range(ROUNDS):
         before = chase.value - rest.bound()
@@ -102,7 +101,7 @@ def _ascend(chase: Chase, search: Interchange, rest: Rest) -> None:
 
 def _close_by_search(chase: Chase, search: Interchange, rest: Rest) -> Rest:
     """Shake ever longer where what is left is too much for a program."""
-    most = MOST_ENTRIES_RULES if rest.limits.low.size else MOST_ENTRIES
+    most = MOST_ENTRIES_RULES if rest.limits.rules.low.size else MOST_ENTRIES
     quiet = 0
     while quiet < QUIET_BOUTS and not chase.is_over():
         if gather_steps(rest.near, rest.limits, most) is not None:
@@ -144,7 +143,7 @@ def _follow(chase: Chase, search: Interchange, rest: Rest) -> None:
 
 def _close_by_program(chase: Chase, rest: Rest) -> None:
     """Ask a program for a set better than the one held, if what could be in it is little enough."""
-    has_rules = bool(rest.limits.low.size)
+    has_rules = bool(rest.limits.rules.low.size)
     most, nodes = (MOST_ENTRIES_RULES, NO_LIMIT) if has_rules else (MOST_ENTRIES, NODES)
     solved = True
     while solved and not chase.is_over():

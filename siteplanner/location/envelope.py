@@ -190,8 +190,49 @@ def _pivot(
 
 
 @njit(cache=True)
-def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their arrays
-    a: Floats, x: Floats, known: float, tolerance: float, limits: Ints, slope: Floats, sets: Ints
+def _span_cut(
+    a: Floats, x: Floats, inverse: Floats, sets: Ints
+) -> tuple[float, Floats, Floats, Floats]:  # pragma: no cover - compiled
+    """Value, weights, shares and dual of the sets that span the first cut."""
+    m, n = a.size, sets.size
+    weight, share, dual = np.empty(n), np.empty(n), np.zeros(n)
+    reached = 0.0
+    for c in range(n):
+        share[c] = share_of(_utility(a, sets[c]))
+        weight[c] = max(inverse[c, m] + inverse[c, :m] @ x, 0.0)
+        reached += weight[c] * share[c]
+        dual += share[c] * inverse[c]
+    return reached, weight, share, dual
+
+
+@njit(cache=True)
+def _price_code(
+    a: Floats, mu: Floats, allowed: float, stack: Ints
+) -> tuple[float, int]:  # pragma: no cover - compiled
+    """Bound of the set that is worth most at prices mu, and the set, as bits by site."""
+    order = np.argsort(mu / a)
+    _, bound, picked = price_sets(a[order], mu[order], a.size, allowed, stack)
+    code = 0
+    for k in range(a.size):
+        if picked >> k & 1:
+            code |= 1 << order[k]
+    return bound, code
+
+
+@njit(cache=True)
+def _value_within(dual: Floats, code: int) -> float:  # pragma: no cover - compiled
+    """Value that the cut gives to a set."""
+    m = dual.size - 1
+    inside: float = dual[m]
+    for r in range(m):
+        if code >> r & 1:
+            inside += dual[r]
+    return inside
+
+
+@njit(cache=True)
+def envelope_cut(
+    a: Floats, x: Floats, aim: tuple[float, float], limits: Ints, slope: Floats, sets: Ints
 ) -> tuple[float, int]:  # pragma: no cover - compiled
     """Cut of the sites of one row that is tight at x, to a tolerance.
 
@@ -199,10 +240,9 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
     ----------
     a, x
         Per site, strong sites first.
-    known
-        Value at x of a cut that is there already: the work ends when no cut can be lower by the tolerance.
-    tolerance
-        In shares.
+    aim
+        Value at x of a cut that is there already (the work ends when no cut can be lower by the tolerance),
+        and the tolerance in shares.
     slope, sets
         Filled with the slopes, and with the sets that span the cut.
 
@@ -211,30 +251,19 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
     value, pivots
         Value of the cut at x (infinite if the known cut is good enough), and the pivots it took.
     """
-    m = a.size
-    n = m + 1
-    inverse, weight, share = np.empty((n, n)), np.empty(n), np.empty(n)
+    known, tolerance = aim
+    m, n = a.size, a.size + 1
+    inverse = np.empty((n, n))
     _sample_systematically(x, sets, inverse)
-    reached = 0.0
-    for c in range(n):
-        share[c] = share_of(_utility(a, sets[c]))
-        weight[c] = max(inverse[c, m] + inverse[c, :m] @ x, 0.0)
-        reached += weight[c] * share[c]
+    reached, weight, share, dual = _span_cut(a, x, inverse, sets)
     if known - reached <= tolerance:
         return np.inf, 0
-    dual = np.zeros(n)
-    for c in range(n):
-        dual += share[c] * inverse[c]
     best: float = np.inf
-    mu, step, stack = np.empty(m), np.empty(n), np.empty(n, dtype=np.int64)
-    sorted_a, sorted_mu = np.empty(m), np.empty(m)
+    step, stack = np.empty(n), np.empty(n, dtype=np.int64)
     smooth = 0.0
     for turn in range(limits[1]):
-        mu[:] = smooth * slope + (1.0 - smooth) * np.maximum(dual[:m], 0.0)
-        order = np.argsort(mu / a)
-        for k in range(m):
-            sorted_a[k], sorted_mu[k] = a[order[k]], mu[order[k]]
-        _, bound, picked = price_sets(sorted_a, sorted_mu, m, PRICE_SHARE * tolerance, stack)
+        mu = smooth * slope + (1.0 - smooth) * np.maximum(dual[:m], 0.0)
+        bound, code = _price_code(a, mu, PRICE_SHARE * tolerance, stack)
         value = float(bound + mu @ x)
         better = value < best
         if better:
@@ -242,16 +271,8 @@ def envelope_cut(  # noqa: C901, PLR0912 - one simplex, whose parts share their 
             slope[:] = mu
         if min(best, known) - reached <= tolerance:
             return best, turn
-        code = 0
-        for k in range(m):
-            if picked >> k & 1:
-                code |= 1 << order[k]
-        inside = dual[m]
-        for r in range(m):
-            if code >> r & 1:
-                inside += dual[r]
         new = share_of(_utility(a, code))
-        excess = new - inside
+        excess = new - _value_within(dual, code)
         if excess <= 0.1 * tolerance:
             if smooth == 0.0:
                 break
@@ -311,7 +332,7 @@ def cut_row(
     inside = inside[np.argsort(-a[inside], kind="mergesort")]
     near_a, near_x = a[inside], np.minimum(x[inside], PRESENT)
     near_slope, sets = np.zeros(m), np.empty(m + 1, dtype=np.int64)
-    value, pivots = envelope_cut(near_a, near_x, known, tolerance, limits, near_slope, sets)
+    value, pivots = envelope_cut(near_a, near_x, (known, tolerance), limits, near_slope, sets)
     if not value < known:
         return np.inf, np.inf, pivots
     const = float(value - near_slope @ near_x)

@@ -73,11 +73,11 @@ def price_swap(
         for at in range(n_touched):
             site = int(touched[at])
             change = walk.loss[site] - walk.saved[site] - limits.fixed_cost[site]
-            if limits.may_close[site] and (change < best or (change == best and site < closed)):
+            if limits.rules.may_close[site] and (change < best or (change == best and site < closed)):
                 best, closed = change, int(site)
     else:
         for site in range(walk.chosen.size):
-            if walk.chosen[site] and limits.may_close[site]:
+            if walk.chosen[site] and limits.rules.may_close[site]:
                 change = walk.loss[site] - walk.saved[site] - limits.fixed_cost[site]
                 if change < best and fits(limits, walk, site, opened):
                     best, closed = change, site
@@ -92,10 +92,10 @@ def price_swap(
 def find_cheapest(limits: Limits, walk: Walk) -> int:  # pragma: no cover - compiled
     """Open site of least loss that may close; -1 where rules must be minded."""
     best, site = np.inf, -1
-    if limits.low.size:
+    if limits.rules.low.size:
         return -1
     for at in range(walk.chosen.size):
-        if walk.chosen[at] and limits.may_close[at] and walk.loss[at] - limits.fixed_cost[at] < best:
+        if walk.chosen[at] and limits.rules.may_close[at] and walk.loss[at] - limits.fixed_cost[at] < best:
             best, site = walk.loss[at] - limits.fixed_cost[at], at
     return site
 
@@ -108,7 +108,7 @@ def _drop_idle(arena: Arena, walk: Walk, least: float) -> int:  # pragma: no cov
         return -1
     best, site = -least, -1
     for at in range(walk.chosen.size):
-        if walk.chosen[at] and limits.may_close[at]:
+        if walk.chosen[at] and limits.rules.may_close[at]:
             change = walk.loss[at] - limits.fixed_cost[at]
             if change < best and fits(limits, walk, at, -1):
                 best, site = change, at
@@ -193,7 +193,7 @@ def _kick(
     for kick in range(kicks):
         if kick:
             site = _draw_near(arena, walk, site, state)
-        if walk.chosen[site] or not arena.limits.may_open[site]:
+        if walk.chosen[site] or not arena.limits.rules.may_open[site]:
             continue
         closed = price_swap(arena, walk, site, find_cheapest(arena.limits, walk), touched)[1]
         if closed != NOT_ALLOWED:

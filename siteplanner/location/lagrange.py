@@ -95,10 +95,10 @@ def _price_sites(
     if rule.size:
         for at in range(rule.size):
             if rule[at] != 0.0:
-                total += rule[at] * (limits.low[at] if rule[at] > 0.0 else limits.high[at])
+                total += rule[at] * (limits.rules.low[at] if rule[at] > 0.0 else limits.rules.high[at])
         for site in range(price.size):
-            for k in range(limits.ptr[site], limits.ptr[site + 1]):
-                price[site] -= rule[limits.rows[k]] * limits.values[k]
+            for k in range(limits.rules.ptr[site], limits.rules.ptr[site + 1]):
+                price[site] -= rule[limits.rules.rows[k]] * limits.rules.values[k]
     return total
 
 
@@ -110,11 +110,11 @@ def _gather_free(
     total, count, free = 0.0, 0, 0
     line = np.empty(price.size)
     for site in range(price.size):
-        chosen[site] = not limits.may_close[site]
+        chosen[site] = not limits.rules.may_close[site]
         if chosen[site]:
             total += price[site]
             count += 1
-        elif limits.may_open[site]:
+        elif limits.rules.may_open[site]:
             line[free] = price[site]
             free += 1
     return total, count, line[:free]
@@ -134,7 +134,7 @@ def _open_cheapest(
     spare = wanted - int((line < dearest).sum())
     after = np.inf
     for site in range(price.size):
-        if chosen[site] or not limits.may_open[site]:
+        if chosen[site] or not limits.rules.may_open[site]:
             continue
         if wanted > 0 and (price[site] < dearest or (price[site] == dearest and spare > 0)):
             spare -= price[site] == dearest
@@ -175,11 +175,11 @@ def _slope_rules(
     activity = np.zeros(rule.size)
     for site in range(chosen.size):
         if chosen[site]:
-            for k in range(limits.ptr[site], limits.ptr[site + 1]):
-                activity[limits.rows[k]] += limits.values[k]
+            for k in range(limits.rules.ptr[site], limits.rules.ptr[site + 1]):
+                activity[limits.rules.rows[k]] += limits.rules.values[k]
     norm = 0.0
     for at in range(rule.size):
-        low, high = limits.low[at] - activity[at], limits.high[at] - activity[at]
+        low, high = limits.rules.low[at] - activity[at], limits.rules.high[at] - activity[at]
         change = 0.0
         if rule[at] > 0.0 or (rule[at] == 0.0 and low > 0.0):
             change = low
@@ -201,9 +201,9 @@ def _move(
         level[row] = min(max(here, near.cost[near.ptr[row]]), near.horizon[row])
     for at in range(rule.size):
         here = rule[at] + pace[1] * slopes[1][at]
-        if limits.low[at] == -np.inf:
+        if limits.rules.low[at] == -np.inf:
             here = min(here, 0.0)
-        if limits.high[at] == np.inf:
+        if limits.rules.high[at] == np.inf:
             here = max(here, 0.0)
         if here * rule[at] < 0.0:
             here = 0.0
@@ -276,7 +276,7 @@ def sites_settled(limits: Limits, ascent: Ascent, value: float) -> tuple[Mask, M
     it, the cheapest left out must come.
     """
     bound, dearest, after, count = ascent.best
-    free = limits.may_open & limits.may_close
+    free = limits.rules.may_open & limits.rules.may_close
     chosen = _chosen_at(limits, ascent)
     out_then = dearest if count >= limits.most else max(dearest, 0.0)
     in_then = after if count <= limits.fewest else min(after, 0.0)
@@ -300,7 +300,7 @@ def trim(near: Neighbours, limits: Limits, ascent: Ascent, value: float) -> Neig
     most = ascent.best_level + np.maximum(value - ascent.best[0], 0.0) / near.weight
     # Rounding of the bound must not cost a site.
     most += 1e-9 * np.abs(most)
-    ptr, sites, cost, horizon = _trim(near, limits.may_open, limits.may_close, most)
+    ptr, sites, cost, horizon = _trim(near, limits.rules.may_open, limits.rules.may_close, most)
     return near._replace(ptr=ptr, sites=sites, cost=cost, horizon=horizon)
 
 

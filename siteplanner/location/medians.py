@@ -194,7 +194,8 @@ class Interchange:
 
     def narrow(self, limits: Limits) -> None:
         """Open only sites that may still be open."""
-        self._arena = self._arena._replace(limits=self._arena.limits._replace(may_open=limits.may_open))
+        old = self._arena.limits
+        self._arena = self._arena._replace(limits=old.locked(limits.rules.may_open, old.rules.may_close))
 
     def restart(self, chosen: Mask) -> None:
         """Go on from another set."""
@@ -223,4 +224,4 @@ class Interchange:
         return int(shake(self._arena, self._walk, pool, effort, self._least, self._state))
 
     def _pool(self) -> np.ndarray:
-        return np.flatnonzero(self._arena.limits.may_open).astype(np.int32)
+        return np.flatnonzero(self._arena.limits.rules.may_open).astype(np.int32)

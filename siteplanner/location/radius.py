@@ -41,8 +41,8 @@ class Steps(NamedTuple):
 
 def gather_steps(near: Neighbours, limits: Limits, most: int) -> Steps | None:
     """Merge the steps of all rows by the sites that spare them; None if there are more entries than that."""
-    key = np.random.default_rng(0).integers(0, 2**63, limits.may_open.size, dtype=np.uint64)
-    base, hashes, step, start, stop = _list_steps(near, limits.may_close, key)
+    key = np.random.default_rng(0).integers(0, 2**63, limits.rules.may_open.size, dtype=np.uint64)
+    base, hashes, step, start, stop = _list_steps(near, limits.rules.may_close, key)
     names, first, group = np.unique(hashes, return_index=True, return_inverse=True)
     size = (stop - start)[first]
     if int(size.sum()) > most:
@@ -50,7 +50,7 @@ def gather_steps(near: Neighbours, limits: Limits, most: int) -> Steps | None:
     total: Floats = np.bincount(group, weights=step, minlength=names.size).astype(np.float64)
     ptr = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     sites = _copy_runs(near.sites, start[first], ptr)
-    pattern = sp.csr_array((np.ones(sites.size), sites, ptr), shape=(names.size, limits.may_open.size))
+    pattern = sp.csr_array((np.ones(sites.size), sites, ptr), shape=(names.size, limits.rules.may_open.size))
     pattern.sort_indices()
     return Steps(base, total, pattern)
 
@@ -66,8 +66,8 @@ def close_by_program(chase: Chase, steps: Steps, limits: Limits, goal: float, no
     median = chase.median
     rules = replace(
         median.rules,
-        lower=(~limits.may_close).astype(np.float64),
-        upper=limits.may_open.astype(np.float64),
+        lower=(~limits.rules.may_close).astype(np.float64),
+        upper=limits.rules.may_open.astype(np.float64),
     )
     unit = SCALE / max(chase.value - chase.bound, 1e-12 * abs(chase.value), 1e-300)
     soft = np.flatnonzero(np.isfinite(steps.step) & (steps.step > 0))
@@ -87,7 +87,7 @@ def close_by_program(chase: Chase, steps: Steps, limits: Limits, goal: float, no
     answer = program.solve(chase.seconds_left(), min(gap, 1.0), nodes=nodes)
     chase.iterations += 1
     if answer.point is not None:
-        chase.offer(answer.point[: limits.may_open.size] > 0.5)  # noqa: PLR2004 - rounds a 0/1 value
+        chase.offer(answer.point[: limits.rules.may_open.size] > 0.5)  # noqa: PLR2004 - rounds a 0/1 value
     bound = np.inf if answer.state == "infeasible" else steps.base - answer.bound / unit
     chase.tighten(min(goal, bound))
     return answer.state != "stopped"

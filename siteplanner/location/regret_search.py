@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from siteplanner.location.options import Floats, Ints, Mask
-from siteplanner.location.rules import Rules
-from siteplanner.location.search import Found, PackedRules, pack_rules, swap_fits, swap_partners
+from siteplanner.location.rules import PackedRules, Rules, pack_rules
+from siteplanner.location.search import Found, swap_fits, swap_partners
 from siteplanner.location.terms import Term, Tracker
 
 MEAN_SHARE = 1e-3

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from siteplanner.location.engine import threads_for
 from siteplanner.location.frontier import Weighted
 from siteplanner.location.options import Floats, Options, read_vector
-from siteplanner.location.regret import Ledger, first_gap, lower_regret, solve_each
+from siteplanner.location.regret import first_gap, lower_regret, solve_each
+from siteplanner.location.regret_ledger import Ledger
 from siteplanner.location.scenarios import state_scenarios
 from siteplanner.location.solution import Aim, RobustSolution, Solution, gap_status, relative_gap
 

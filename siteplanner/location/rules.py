@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from siteplanner.location.options import Floats, Ints, SiteOptions
+from siteplanner.location.options import Floats, Ints, Mask, SiteOptions
 
 ROUNDING = 1e-9
 """Slack granted to sums of costs: the rows of counts are whole numbers."""
@@ -218,3 +219,30 @@ def _grow_clique(clique: list[int], neighbours: list[set[int]]) -> list[int]:
         clique.append(site)
         common &= neighbours[site]
     return sorted(clique)
+
+
+class PackedRules(NamedTuple):
+    """The rules by site, as plain arrays for the compiled loops."""
+
+    ptr: Ints
+    rows: Ints
+    values: Floats
+    low: Floats
+    high: Floats
+    may_open: Mask
+    may_close: Mask
+
+
+def pack_rules(rules: Rules) -> PackedRules:
+    """Lay the rules out by site."""
+    columns = rules.columns
+    columns.sort_indices()
+    return PackedRules(
+        columns.indptr.astype(np.int64),
+        columns.indices.astype(np.int64),
+        columns.data.astype(np.float64),
+        rules.low,
+        rules.high,
+        rules.upper > 0,
+        rules.lower < 1,
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from siteplanner.location.options import Floats, Ints, Mask
-from siteplanner.location.rules import ROUNDING, Rules
+from siteplanner.location.rules import ROUNDING, PackedRules, Rules, pack_rules
 from siteplanner.location.terms import Term, Tracker, sum_marginals, sum_values
 
 REINSERT_VISITS = 300_000_000
@@ -25,39 +25,12 @@ LEAST_LIKELY = 0.002
 """Weight of a site of likelihood 0 when sites are drawn."""
 
 
-class PackedRules(NamedTuple):
-    """The rules by site, as plain arrays for the compiled loops."""
-
-    ptr: Ints
-    rows: Ints
-    values: Floats
-    low: Floats
-    high: Floats
-    may_open: Mask
-    may_close: Mask
-
-
 class Found(NamedTuple):
     """A feasible open set, its value and the steps it took."""
 
     chosen: Mask
     value: float
     steps: int
-
-
-def pack_rules(rules: Rules) -> PackedRules:
-    """Lay the rules out by site."""
-    columns = rules.columns
-    columns.sort_indices()
-    return PackedRules(
-        columns.indptr.astype(np.int64),
-        columns.indices.astype(np.int64),
-        columns.data.astype(np.float64),
-        rules.low,
-        rules.high,
-        rules.upper > 0,
-        rules.lower < 1,
-    )
 
 
 class SwapSearch:

@@ -15,7 +15,7 @@ from siteplanner.location.medians import Chase, Interchange, Median
 from siteplanner.location.neighbours import Neighbours, largest_whole, list_neighbours
 from siteplanner.location.options import Effort, Floats, Mask, SiteOptions
 from siteplanner.location.program import solve_linear
-from siteplanner.location.rules import Rules, build_rules
+from siteplanner.location.rules import Rules, build_rules, pack_rules
 from siteplanner.location.solution import Solution, gap_status, relative_gap
 from siteplanner.location.walks import Limits
 
@@ -53,20 +53,7 @@ def state_median(
 def state_limits(rules: Rules, fixed: Floats, count: tuple[int, int]) -> Limits:
     """State rules for the kernels; the number of open sites is a range, not a rule."""
     rest = rules.without({"n_open"})
-    columns = sp.csc_array(rest.matrix)
-    columns.sort_indices()
-    return Limits(
-        ptr=columns.indptr.astype(np.int64),
-        rows=columns.indices.astype(np.int64),
-        values=columns.data.astype(np.float64),
-        low=rest.low,
-        high=rest.high,
-        may_open=rest.upper > 0,
-        may_close=rest.lower < 1,
-        fixed_cost=fixed,
-        fewest=count[0],
-        most=count[1],
-    )
+    return Limits(pack_rules(rest), fixed_cost=fixed, fewest=count[0], most=count[1])
 
 
 def _find_unit(matrix: Any, weight: Floats, fixed: Floats) -> float:  # noqa: ANN401 - dense or CSR
@@ -113,9 +100,9 @@ def _draw_start(median: Median, effort: Effort) -> Mask:
     if today is not None and median.rules.allows(today.astype(np.float64)):
         return today.copy()
     limits = median.limits
-    order = np.random.default_rng(effort.seed).permutation(limits.may_open.size)
-    chosen = ~limits.may_close
-    free = order[(limits.may_open & limits.may_close)[order]]
+    order = np.random.default_rng(effort.seed).permutation(limits.rules.may_open.size)
+    chosen = ~limits.rules.may_close
+    free = order[(limits.rules.may_open & limits.rules.may_close)[order]]
     wanted = limits.most if limits.fewest == limits.most else max(1, limits.most // FREE_START)
     chosen[free[: max(wanted - int(chosen.sum()), 0)]] = True
     return chosen

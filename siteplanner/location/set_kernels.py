@@ -125,19 +125,31 @@ def _units(levels: Floats, weight: float, level: int, unit: float) -> int:  # pr
 
 
 @njit(cache=True)
-def insert_block(  # noqa: PLR0913, PLR0917 - one loop over everything
+def insert_block(
     rows: Rows,
-    weight: Floats,
-    unit: float,
+    weighed: tuple[Floats, float],
     span: tuple[int, int],
     hashed: tuple[NDArray[np.uint64], NDArray[np.int32]],
-    table: Table,
-    origin: NDArray[np.int32],
-    used: int,
-    at: int,
+    filed: tuple[Table, NDArray[np.int32]],
+    reached: tuple[int, int],
 ) -> tuple[int, int]:  # pragma: no cover - compiled
-    """Add rows to the table until it is full or the block is done; return where it stopped."""
+    """Add rows to the table until it is full or the block is done.
+
+    Parameters
+    ----------
+    weighed
+        Weight of each row, and the weight of one unit.
+    span, hashed
+        First and last row of the block, and what `hash_block` says of its chains.
+    filed
+        The table, and the entry of each chain of rows (empty where nobody asks).
+    reached
+        Rows of the block done, and entries used; returned anew.
+    """
+    weight, unit = weighed
     key, size = hashed
+    table, origin = filed
+    at, used = reached
     n_levels = rows.levels.size
     room = table.key.size
     mask = table.slots.size - 1

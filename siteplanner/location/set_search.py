@@ -12,8 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from siteplanner.location.options import Floats, Ints, Mask
-from siteplanner.location.rules import Rules
-from siteplanner.location.search import PackedRules, pack_rules, swap_fits
+from siteplanner.location.rules import PackedRules, Rules, pack_rules
+from siteplanner.location.search import swap_fits
 from siteplanner.location.sets import Sets
 
 STRENGTH = 3

@@ -167,10 +167,11 @@ def _merge(rows: Rows, weight: Floats, unit: float) -> tuple[Sets, NDArray[np.in
         last = min(first + BLOCK_ROWS, weight.size)
         key, size, settled = hash_block(rows, weight, unit, first, last)
         amount += int(settled.sum())
-        at = 0
+        reached = (0, used)
         while True:
-            at, used = insert_block(rows, weight, unit, (first, last), (key, size), table, entry, used, at)
-            if at == last - first:
+            reached = insert_block(rows, (weight, unit), (first, last), (key, size), (table, entry), reached)
+            used = reached[1]
+            if reached[0] == last - first:
                 break
             table = _grow(table, used)
     sets, kept = _pack(rows, table, used, amount, unit)

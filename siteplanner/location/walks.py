@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 
 from siteplanner.location.neighbours import Neighbours
 from siteplanner.location.options import Floats, Ints, Mask
-from siteplanner.location.rules import ROUNDING
+from siteplanner.location.rules import ROUNDING, PackedRules
 
 
 class Limits(NamedTuple):
-    """The rules by site, as plain arrays, and the range of the number of open sites."""
+    """The rules, what an open site costs, and the range of the number of open sites."""
 
-    ptr: Ints
-    rows: Ints
-    values: Floats
-    low: Floats
-    high: Floats
-    may_open: Mask
-    may_close: Mask
+    rules: PackedRules
     fixed_cost: Floats
     fewest: int
     most: int
+
+    def locked(self, may_open: Mask, may_close: Mask) -> "Limits":
+        """Return the same limits with other locks."""
+        return self._replace(rules=self.rules._replace(may_open=may_open, may_close=may_close))
 
 
 class Arena(NamedTuple):
@@ -90,7 +88,7 @@ def start_walk(arena: Arena, chosen: Mask) -> Walk:
         before=np.full((2, n_rows), -1, dtype=np.int32),
         total=np.zeros(1),
         numbers=np.zeros(4, dtype=np.int64),
-        activity=np.zeros(arena.limits.low.size),
+        activity=np.zeros(arena.limits.rules.low.size),
         queue=np.zeros(n_sites, dtype=np.int32),
         queued=np.zeros(n_sites, dtype=np.bool_),
     )
@@ -168,18 +166,18 @@ def _reserve(near: Neighbours, walk: Walk, row: int) -> None:  # pragma: no cove
 
 @njit(cache=True)
 def _shift(limits: Limits, walk: Walk, site: int, sign: float) -> None:  # pragma: no cover - compiled
-    if site >= 0 and limits.low.size:
-        for k in range(limits.ptr[site], limits.ptr[site + 1]):
-            walk.activity[limits.rows[k]] += sign * limits.values[k]
+    if site >= 0 and limits.rules.low.size:
+        for k in range(limits.rules.ptr[site], limits.rules.ptr[site + 1]):
+            walk.activity[limits.rules.rows[k]] += sign * limits.rules.values[k]
 
 
 @njit(cache=True)
 def _is_within(limits: Limits, walk: Walk, site: int) -> bool:  # pragma: no cover - compiled
     if site >= 0:
-        for k in range(limits.ptr[site], limits.ptr[site + 1]):
-            row = limits.rows[k]
+        for k in range(limits.rules.ptr[site], limits.rules.ptr[site + 1]):
+            row = limits.rules.rows[k]
             slack = ROUNDING * (1.0 + abs(walk.activity[row]))
-            if not limits.low[row] - slack <= walk.activity[row] <= limits.high[row] + slack:
+            if not limits.rules.low[row] - slack <= walk.activity[row] <= limits.rules.high[row] + slack:
                 return False
     return True
 
@@ -225,7 +223,7 @@ def close_site(arena: Arena, walk: Walk, site: int) -> None:  # pragma: no cover
 def _queue_around(arena: Arena, walk: Walk, row: int) -> None:  # pragma: no cover - compiled
     """Queue the sites that could be the nearest or second-nearest of a row."""
     sites, cost, queue, queued = arena.near.sites, arena.near.cost, walk.queue, walk.queued
-    may_open, chosen, limit = arena.limits.may_open, walk.chosen, walk.cost[1, row]
+    may_open, chosen, limit = arena.limits.rules.may_open, walk.chosen, walk.cost[1, row]
     end = walk.numbers[1] + walk.numbers[2]
     added = 0
     start, k = arena.near.ptr[row], arena.near.ptr[row]
@@ -244,7 +242,7 @@ def _queue_around(arena: Arena, walk: Walk, row: int) -> None:  # pragma: no cov
 @njit(cache=True)
 def queue_site(limits: Limits, walk: Walk, site: int) -> None:  # pragma: no cover - compiled
     """Put a site that may open at the end of the queue."""
-    if walk.queued[site] or not limits.may_open[site]:
+    if walk.queued[site] or not limits.rules.may_open[site]:
         return
     walk.queued[site] = True
     walk.queue[(walk.numbers[1] + walk.numbers[2]) % walk.queue.size] = site
