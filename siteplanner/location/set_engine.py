@@ -42,8 +42,12 @@ MOST_ITERATIONS = 3000
 FIRST_ROUNDS, ROUNDS, LAST_ROUNDS = 100, 1000, 4000
 """Disturbances for each chunk of the bound: among all sites, among the core, once the relaxation is done."""
 
-FIRST_FOCUS = 200
-"""Iterations after which reduced costs are good enough to choose a core; chosen anew at every doubling."""
+FIRST_FOCUS, LAST_FOCUS = 200, 1000
+"""Iterations after which reduced costs may be good enough to choose a core, and after which they are taken
+as they are; chosen anew at every doubling."""
+
+RIPE_SHARE = 0.5
+"""They are good enough when the relaxation's own gap is this share of what lies between bound and plan."""
 
 CORE_SITES, LEAST_CORE = 12, 100
 """Sites in the core for each open one, and in all."""
@@ -148,8 +152,9 @@ class SetSolver:
                 relaxation.run(CHUNK, 1e-7)
                 race.iterations += CHUNK
                 self._tighten(relaxation)
-            is_ripe = done or relaxation.iterations >= next_focus
-            if is_ripe or (self.core.is_growing and relaxation.iterations >= FIRST_FOCUS):
+            good = self._is_good(relaxation)
+            is_ripe = done or (good and relaxation.iterations >= next_focus)
+            if is_ripe or (good and self.core.is_growing):
                 self._solve_core(relaxation.x)
             if is_ripe:
                 search, rounds = self._focus(relaxation), LAST_ROUNDS if done else ROUNDS
@@ -182,6 +187,12 @@ class SetSolver:
 
     def _tighten(self, relaxation: Relaxation) -> None:
         self.race.tighten(relaxation.bound * self.sets.unit * (1 + ROUNDING))
+
+    def _is_good(self, relaxation: Relaxation) -> bool:
+        if relaxation.iterations < FIRST_FOCUS:
+            return False
+        own = relaxation.bound - relaxation.value
+        return own <= RIPE_SHARE * (relaxation.bound - self.incumbent) or relaxation.iterations >= LAST_FOCUS
 
     def _is_settled(self, relaxation: Relaxation) -> bool:
         own = relaxation.bound - relaxation.value
