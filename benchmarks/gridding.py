@@ -8,18 +8,13 @@ installed is named as absent. ``--quick`` does all of it on small inputs in one 
 told, and leaves out Spark, which starts slowly.
 """
 
-import argparse
-import json
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from gridding_inputs import Shape, make_pings, make_raster
-from measuring import Case, Task, make_row, print_rows, run_case
+from measuring import Case, Task, make_row, run_case, run_sections
 
 ERROR_MAX = 1e-9
 # Of the time that one thread takes to read the blocks.
@@ -323,31 +318,9 @@ SECTIONS: dict[str, Callable[[Bench], Iterator[dict]]] = {
 }
 
 
-def main() -> None:
-    """Run the sections, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="small inputs, within a minute")
-    parser.add_argument("--json", type=Path, default=None)
-    parser.add_argument("--data", type=Path, default=None, help="folder for the synthetic inputs, kept")
-    parser.add_argument("--only", choices=list(SECTIONS), action="append", help="these sections only")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that one process may take")
-    options = parser.parse_args()
-    rows: list[dict] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = options.data or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        bench = Bench(folder, QUICK, None) if options.quick else Bench(folder, FULL, options.timeout)
-        for name in options.only or SECTIONS:
-            start = time.perf_counter()
-            rows += SECTIONS[name](bench)
-            print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    print_rows(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    sys.exit(0 if all(row.get("met") is not False for row in rows) else 1)
+def _start(folder: Path, quick: bool, timeout: float) -> Bench:  # noqa: FBT001 - one switch of the command line
+    return Bench(folder, QUICK, None) if quick else Bench(folder, FULL, timeout)
 
 
 if __name__ == "__main__":
-    main()
+    run_sections(__doc__, SECTIONS, _start)

@@ -14,6 +14,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -208,6 +209,40 @@ def print_rows(rows: Iterable[dict]) -> None:
         print(
             "|", " | ".join([row["id"], *numbers, row.get("rival", ""), _number(row, "rival_seconds")]), "|"
         )
+
+
+def run_sections(
+    about: str | None,
+    sections: dict[str, Callable[[Any], Iterable[dict]]],
+    start: Callable[[Path, bool, float], Any],
+) -> None:
+    """Read the command line, run the sections, print and write the rows; exit 1 where a goal is missed.
+
+    Parameters
+    ----------
+    start
+        Makes a section's argument of a folder, whether inputs are small, and seconds for one process.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small inputs, within a minute")
+    parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--data", type=Path, default=None, help="folder for inputs and answers, kept")
+    parser.add_argument("--only", choices=list(sections), action="append", help="these sections only")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that one process may take")
+    options = parser.parse_args()
+    rows: list[dict] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.data or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        bench = start(folder, options.quick, options.timeout)
+        for name in options.only or sections:
+            began = time.perf_counter()
+            rows += sections[name](bench)
+            print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    print_rows(rows)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    sys.exit(0 if all(row.get("met") is not False for row in rows) else 1)
 
 
 def _met(row: dict, about: dict[str, object]) -> bool | None:
