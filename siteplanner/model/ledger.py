@@ -29,7 +29,7 @@ from siteplanner.model.market import Market, follow, utilities
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.scores import Scores
 from siteplanner.model.standing import Standing, take_stand
-from siteplanner.model.steps import MoveEffects, Places, trace_effects
+from siteplanner.model.steps import STICKY, MoveEffects, Places, trace_effects
 from siteplanner.model.totals import county_totals, network_totals
 from siteplanner.scenario import Scenario
 
@@ -72,7 +72,7 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
     are sticky, markets are not (D§7.1).
     """
     access_after, standing, places = _prepare(evidence, contest, plans, scenario)
-    effects = trace_effects(contest, standing, places, scenario.access.cover_min, scenario.economics.inertia)
+    effects = trace_effects(contest, standing, places, scenario.access.cover_min)
     market_after = _market_after(evidence, access_after, standing, places)
     moves = _move_ledger(evidence, contest, plans, (effects, access_after), scenario)
     runs = ((evidence.access, evidence.market), (access_after, market_after))
@@ -107,8 +107,9 @@ def _prepare(
         (both.indptr, both.indices, utilities(both, attractiveness, scenario.market)),
         evidence.market.outside,
         np.column_stack((contest.visits, contest.deposits, contest.pipeline)),
-        own.astype(bool),
-        np.arange(own.size) < today.size,
+        (own.astype(bool), np.arange(own.size) < today.size),
+        inertia=scenario.economics.inertia,
+        sticky=np.array(STICKY),
     )
     return access_after, standing, places
 
