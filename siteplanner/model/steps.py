@@ -81,7 +81,7 @@ def trace_effects(contest: Contest, standing: Standing, places: Places, cover_mi
         aged_60.append(contest.aged_60[closest == closed].sum())
     table = {name: _stack(flows, name) for name in Flows.__dataclass_fields__}
     visits = {name: values[:, VISITS] for name, values in table.items()}
-    left = visits["left"]
+    left, recaptured = table["left"][:, DEPOSITS], table["to_own"][:, DEPOSITS]
     return MoveEffects(
         gross_visits=visits["gained"],
         cannibalised_visits=visits["from_own"],
@@ -93,11 +93,11 @@ def trace_effects(contest: Contest, standing: Standing, places: Places, cover_mi
         to_outside_visits=visits["to_outside"],
         gross_wan=table["gained"][:, DEPOSITS],
         cannibalised_wan=table["from_own"][:, DEPOSITS],
-        left_wan=table["left"][:, DEPOSITS],
-        recaptured_wan=table["to_own"][:, DEPOSITS],
+        left_wan=left,
+        recaptured_wan=recaptured,
         gross_pipeline_wan=table["gained"][:, PIPELINE],
         cannibalised_pipeline_wan=table["from_own"][:, PIPELINE],
-        retention_choice=np.divide(visits["to_own"], left, out=np.ones(left.size), where=left > 0.0),
+        retention_choice=np.divide(recaptured, left, out=np.ones(left.size), where=left > 0.0),
         covered_gained=np.array([gained for gained, _ in covered], dtype=float),
         covered_lost=np.array([lost for _, lost in covered], dtype=float),
         aged_60=np.array(aged_60, dtype=float),

@@ -32,6 +32,7 @@ def render_report(plan: Plan, language: Language, version: str) -> str:
         memo_summary.map_figure(plan, rows, language),
     ]
     if len(rows):
+        parts += [memo_summary.reconciliation_table(plan, language)]
         parts += [memo_moves.move_table(rows, language), memo_moves.move_articles(plan, rows, language)]
     parts += [
         memo_evidence.counties_section(plan, language),
