@@ -192,7 +192,7 @@ CHANGED = {
     "economics.dependence_range": 0.3,
     "economics.delta_range": 3.0,
     "economics.short_move_range": 0.005,
-    "economics.models_differ": 0.0,
+    "economics.models_differ": 1.0,
     "economics.inertia": 10.0,
     "formats.visits_per_counter_day": 20.0,
     "clusters.max_size": 3,

@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.access import Access
-from siteplanner.model.contest import Evidence, cell_at
+from siteplanner.model.access import Access, Reach
+from siteplanner.model.contest import Evidence, cell_at, points_of
+from siteplanner.model.demand import Demand
 from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini, weighted_quantile
 from siteplanner.model.formats import Formats
 from siteplanner.model.market import Market
 from siteplanner.model.reconciliation import BRIDGE
-from siteplanner.scenario import Scenario
+from siteplanner.model.sphere import nearest_km
+from siteplanner.scenario import AccessSettings, Scenario
 
 EPSILON = -1.0
 """Aversion to inequality of the Kolm-Pollak measure; negative because minutes are a burden (D§11)."""
@@ -34,6 +36,7 @@ def network_totals(
     columns = [
         _coverage(evidence, access, scenario)
         | _equity(evidence, access, kappa)
+        | {"p95_km_own": _far_km(evidence, run_branches)}
         | _volumes(access, market)
         | _places(evidence, run_branches, access)
         for (access, market), run_branches in zip(runs, branches, strict=True)
@@ -92,7 +95,7 @@ UNITS = {
     "inclusive_covered_any": PERSON,
     "inclusive_residents": PERSON,
     "mean_minutes_own": "min",
-    "p95_minutes_own": "min",
+    "p95_km_own": "km",
     "gini_minutes_own": "share",
     "ede_minutes_own": "min",
     "visits_own": VISITS,
@@ -184,15 +187,22 @@ def _aversion(evidence: Evidence, access: Access) -> float:
 def _equity(evidence: Evidence, access: Access, kappa: float) -> dict[str, float]:
     minutes, people = _people_minutes(evidence, access)
     if not people.size:
-        return dict.fromkeys(
-            ("mean_minutes_own", "p95_minutes_own", "gini_minutes_own", "ede_minutes_own"), 0.0
-        )
+        return {"mean_minutes_own": 0.0, "gini_minutes_own": 0.0, "ede_minutes_own": 0.0}
     return {
         "mean_minutes_own": float(np.average(minutes, weights=people)),
-        "p95_minutes_own": weighted_quantile(minutes, people, FAR_SHARE),
         "gini_minutes_own": weighted_gini(minutes, people),
         "ede_minutes_own": kolm_pollak_ede(minutes, people, kappa),
     }
+
+
+def _far_km(evidence: Evidence, branches: pd.DataFrame) -> float:
+    """Return the great-circle distance to the nearest own branch that 5 % of people exceed."""
+    people = evidence.demand.cells["residents"]
+    people = people[people > 0.0]
+    if people.empty:
+        return 0.0
+    km, _ = nearest_km(points_of(evidence.grid.cells.loc[people.index]), points_of(branches))
+    return weighted_quantile(km, people.to_numpy(dtype=float), FAR_SHARE)
 
 
 def _volumes(access: Access, market: Market) -> dict[str, float]:
@@ -260,3 +270,13 @@ def _visits_by_county(evidence: Evidence, market: Market, ids: pd.Index) -> pd.S
     """Return visits that own outlets win from the cells of each county."""
     cells = evidence.demand.cells["visits_per_day"] * market.cells["share_own"] * market.level
     return cells.groupby(evidence.grid.cells["county_id"]).sum().reindex(ids, fill_value=0.0)
+
+
+def people_by_way(demand: Demand, reach: Reach, settings: AccessSettings) -> dict[str, float]:
+    """Count residents by way of travel: on foot or by car on roads, straight where no road is near."""
+    cells = demand.cells.loc[reach.cell_id]
+    people = cells["residents"].to_numpy(dtype=float)
+    on_road = np.zeros(len(cells), dtype=bool) if reach.on_road is None else reach.on_road
+    way = cells["settlement"].map({name: getattr(settings, name).on_roads for name in tables.SETTLEMENTS})
+    told = {mode: float(people[on_road & (way == mode).to_numpy()].sum()) for mode in ("walk", "drive")}
+    return told | {"straight": float(people[~on_road].sum())}

@@ -24,7 +24,7 @@ _MAIN_KPIS = (
     "own_outlets_dense", "own_outlets_destination", "townships_with_own",
     "townships_one_own", "covered_own_share", "covered_any_share", "covered_point_share",
     "aged_60_covered_own_share", "inclusive_covered_own", "uncovered_own", "uncovered_any",
-    "mean_minutes_own", "p95_minutes_own", "gini_minutes_own", "ede_minutes_own",
+    "mean_minutes_own", "p95_km_own", "gini_minutes_own", "ede_minutes_own",
     "visits_own", "share_own", "deposits_own_wan",
     "opex_wan",
 )  # fmt: skip
