@@ -150,9 +150,9 @@ def _cautions(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup
         said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing, language)))
     differ = rows[rows["models_differ"].astype(bool)]
     if len(differ):
+        key = "caution_two_models_all" if len(differ) == len(rows) else "caution_two_models"
         points = number(plan.scenario.economics.models_differ * 100)
-        seqs = _seqs(differ, language)
-        said.append(say("caution_two_models", language, n=len(differ), seqs=seqs, points=points))
+        said.append(say(key, language, n=len(differ), seqs=_seqs(differ, language), points=points))
     return said + _second_opinion(plan, language)
 
 
@@ -274,4 +274,5 @@ def reconciliation_table(plan: Plan, language: Language) -> Markup:
         why = "" if total else say(f"why_{line}", language)
         rows.append([strong(words), strong(shown), why] if total else [words, shown, why])
     intro = paragraph(say("reconciliation_intro", language), "small intro")
-    return heading("reconciliation_title", language) + intro + table(head, rows)
+    title = Markup("<h3>{}</h3>").format(say("reconciliation_title", language))
+    return title + intro + table(head, rows)

@@ -144,7 +144,7 @@ LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("net_wan", "float", "10,000 CNY", "gross gain - cannibalised - lost"),
     Column("market_net_wan", "float", "10,000 CNY", "change of all our deposits by this move in the market model, homes to come left out"),
     Column("attrition_wan", "float", "10,000 CNY", "more, or less, that customers left behind keep with us by attrition than by choice"),
-    Column("switched_wan", "float", "10,000 CNY", "loss, by attrition, of customers whom the new place or earlier moves had won already"),
+    Column("switched_wan", "float", "10,000 CNY", "loss, by attrition, of customers whom the old place lost, less those it won, before it closed"),
     Column("unmodelled_wan", "float", "10,000 CNY", "loss, by attrition, of observed deposits beyond what the market model gives the old place"),
     Column("pipeline_wan", "float", "10,000 CNY", "net deposits of homes to be handed over; with the four before it adds up to net_wan"),
     Column("retention", "float", "1", "share of the old place's deposits kept after two years", 0, 1),

@@ -274,7 +274,7 @@ def test_two_models_that_disagree_are_both_shown(plan):
 
 def test_the_two_counts_of_deposits_are_led_over_line_by_line(plan):
     html = unescape(render_report(plan, "en", "0.1.0"))
-    section = html[html.index(label("report.reconciliation_title", "en") + "</h2>") :]
+    section = html[html.index(label("report.reconciliation_title", "en") + "</h3>") :]
     shown = [section.index(label(f"kpis.{line}", "en")) for line in plan.ledger.reconciliation.index]
     assert shown == sorted(shown)
     assert "<b>+40</b>" in section or "<strong>+40</strong>" in section
@@ -289,3 +289,5 @@ def test_moves_on_which_the_models_differ_are_named(plan):
     assert html.count("keeps 90% of the old place's deposits, the choice model 52%") == 2
     none = replace(plan, ledger=replace(plan.ledger, moves=moves.assign(models_differ=False)))
     assert "the two models differ" not in render_report(none, "en", "0.1.0").lower()
+    every = replace(plan, ledger=replace(plan.ledger, moves=moves.assign(models_differ=True)))
+    assert "for all 6 moves the retention" in render_report(every, "en", "0.1.0")
