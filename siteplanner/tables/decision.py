@@ -113,8 +113,8 @@ DESTINATIONS = Table("destinations", "site_id", "what stands at each destination
     Column("staff_surplus", "int", "1", "staff of the old place that the new one does not need", 0),
     Column("opex_wan", "float", "10,000 CNY/year", "running cost", 0),
     Column("capex_wan", "float", "10,000 CNY", "fit-out and equipment", 0),
-    Column("visits_per_day", "float", "1/day", "predicted visits with this format", 0),
-    Column("deposits_wan", "float", "10,000 CNY", "predicted deposits when ramped up", 0),
+    Column("visits_per_day", "float", "1/day", "predicted visits with this format, everybody choosing anew: inertia fills no counter", 0),
+    Column("deposits_wan", "float", "10,000 CNY", "predicted deposits when ramped up, everybody choosing anew", 0),
     Column("reason", "text", "", "key of the reason in the labels"),
 ))  # fmt: skip
 
