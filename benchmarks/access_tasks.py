@@ -233,7 +233,7 @@ def one_move(side: int, places: int, moves: int, *, crowded: bool = False) -> Jo
 
     def check(after: Standing) -> float:
         outside, weights = _ground(region)
-        anew = take_stand(after.pairs, outside, weights, after.own, after.is_open)
+        anew = take_stand(after.pairs, outside, weights, (after.own, after.is_open))
         return float(np.max(np.abs(after.volumes - anew.volumes) / np.maximum(anew.volumes, 1e-6)))
 
     return Job(work, check)
@@ -244,10 +244,10 @@ def whole_network(side: int, places: int) -> Job:
     standing, region = _stand(Region(side, places))
     small, _ = _stand(Region(*WARM_UP))
     outside, weights = _ground(region)
-    take_stand(small.pairs, small.outside, small.weights, small.own, small.is_open)
+    take_stand(small.pairs, small.outside, small.weights, (small.own, small.is_open))
 
     def work() -> Standing:
-        return take_stand(standing.pairs, outside, weights, standing.own, standing.is_open)
+        return take_stand(standing.pairs, outside, weights, (standing.own, standing.is_open))
 
     return Job(work, check=lambda _: 0.0)
 
@@ -272,7 +272,7 @@ def _stand(region: Region) -> tuple[Standing, Region]:
     is_open = np.arange(region.own.size) < region.n_open
     outside, weights = _ground(region)
     pairs = _csr(region.pairs(), region.pull)
-    return take_stand(pairs, outside, weights, region.own, is_open), region
+    return take_stand(pairs, outside, weights, (region.own, is_open)), region
 
 
 def _random_moves(standing: Standing, moves: int) -> list[tuple[int, int]]:

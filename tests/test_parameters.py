@@ -189,6 +189,10 @@ CHANGED = {
     "economics.short_move_u_km": 40.0,
     "economics.short_move_ct_km": 40.0,
     "economics.short_move_retention": 0.99,
+    "economics.dependence_range": 0.3,
+    "economics.delta_range": 3.0,
+    "economics.short_move_range": 0.005,
+    "economics.models_differ": 1.0,
     "economics.inertia": 10.0,
     "formats.visits_per_counter_day": 20.0,
     "clusters.max_size": 3,
@@ -210,6 +214,7 @@ WITH = {
     "relocation.gap": {"relocation.max_moves": 9},
     "relocation.spacing_core_km": {"access.core.density_per_km2": 3_000.0},
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
+    "economics.short_move_range": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
 WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}

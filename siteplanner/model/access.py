@@ -1,6 +1,5 @@
 """How far people are from service, and how much of it is there for them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +49,8 @@ class Reach:
     minutes
         Travel time by pair, float32: on roads where a network is given, else straight km x detour / speed of
         the cell's settlement class.
+    on_road
+        Which rows begin on a road of the network; None where there is no network.
     """
 
     cell_id: np.ndarray
@@ -57,6 +58,7 @@ class Reach:
     indptr: np.ndarray
     indices: np.ndarray
     minutes: np.ndarray
+    on_road: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,11 +138,13 @@ def _road_pairs(
         .map({name: getattr(travel.settings, name).on_roads for name in tables.SETTLEMENTS})
     )
     trips: list[Trips] = []
+    on_road = np.zeros(cell_id.size, dtype=bool)
     for mode in ("walk", "drive"):
         rows = np.flatnonzero(way.to_numpy() == mode)
         if rows.size:
             walks = (cell_id[rows], pace[rows], reach_km[rows])
-            found = _trips_of_mode(_streets(mode, demand, grid, travel), walks, grid, places, travel)
+            streets = _streets(mode, demand, grid, travel)
+            found, on_road[rows] = _trips_of_mode(streets, walks, grid, places, travel)
             trips += [Trips(rows[part.origin].astype(np.int32), part.place, part.minutes) for part in found]
     origin, place, minutes = (
         np.concatenate([getattr(part, name) for part in trips] or [np.empty(0)])
@@ -156,6 +160,7 @@ def _road_pairs(
         np.concatenate(([0], np.cumsum(count))),
         place[order].astype(np.int32),
         np.maximum(minutes[order], shortest[origin]).astype(np.float32),
+        on_road,
     )
 
 
@@ -178,8 +183,8 @@ def _trips_of_mode(
     grid: Grid,
     places: pd.DataFrame,
     travel: Travel,
-) -> Iterator[Trips]:
-    """Find the trips of some cells; rows of the answer count from the first of these cells."""
+) -> tuple[list[Trips], np.ndarray]:
+    """Find the trips of some cells, and which of these begin on a road; rows count from the first of them."""
     cell_id, pace, reach_km = walks
     speeds = travel.settings.roads
     cells = grid.cells.loc[cell_id]
@@ -189,15 +194,18 @@ def _trips_of_mode(
         for frame, off_road in ((cells, pace), (places, on_foot))
     )
     parking = speeds.parking_min if streets.by_car else 0.0
-    for trips in trips_within(streets, origins, ends, pace * reach_km - parking):
-        yield Trips(trips.origin, trips.place, trips.minutes + np.float32(parking))
+    found = [
+        Trips(trips.origin, trips.place, trips.minutes + np.float32(parking))
+        for trips in trips_within(streets, origins, ends, pace * reach_km - parking)
+    ]
     on, far = np.flatnonzero(origins.node >= 0), np.flatnonzero(origins.node < 0)
     for rows, columns in ((far, np.arange(len(places))), (on, np.flatnonzero(ends.node < 0))):
         if rows.size and columns.size:
             walk = (pace[rows], reach_km[rows])
             straight = _straight_pairs(cell_id[rows], grid, places.iloc[columns], walk, travel)
             origin = rows[np.repeat(np.arange(rows.size), np.diff(straight.indptr))].astype(np.int32)
-            yield Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes)
+            found.append(Trips(origin, columns[straight.indices].astype(np.int32), straight.minutes))
+    return found, origins.node >= 0
 
 
 def by_settlement(settlement: "pd.Series[str]", settings: AccessSettings) -> tuple[np.ndarray, np.ndarray]:

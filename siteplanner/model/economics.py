@@ -1,6 +1,7 @@
 """Money of a move: retention, ramp, cash flow, net present value, payback, break-even retention (D§7)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,6 @@ LAST_OUTLET_DEPENDENCE = 0.2
 RIVAL_NEAR_KM = 0.5
 RIVAL_NEAR_FACTOR = 1.25
 """Loss is larger by this factor with a rival this near to the closed door (D§7.2)."""
-
-DEPENDENCE_RANGE = 0.15
-"""Half-width of the dependent share behind the least and the largest loss (D§7.2's table: .3, .5, .8)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,21 +44,36 @@ class Departure:
     short: np.ndarray
 
 
+Likelihood = Literal["p10", "p50", "p90"]
+
+_SIDE = {"p10": -1.0, "p50": 0.0, "p90": 1.0}
+
+
 def two_year_loss(
-    departure: Departure, settings: EconomicsSettings, *, dependence_shift: float = 0.0
+    departure: Departure, settings: EconomicsSettings, *, likelihood: Likelihood = "p50"
 ) -> np.ndarray:
     """Return the share of deposits lost after two years (D§7.2).
 
     ``L = min + (max - min) dep (1 - exp(-extra / delta))``, larger with a rival at the door, never above
     ``max``. A short move keeps `EconomicsSettings.short_move_retention` whatever the distance.
+
+    Parameters
+    ----------
+    likelihood
+        Which quantile. The loss rises with dependence and falls with the distance scale; both are taken to be
+        bad or good together and everywhere, so that a quantile of the loss is the loss at the quantiles of
+        both, and quantiles of several moves add up to that of their sum (comonotonic risks: Dhaene et al.
+        2002).
     """
-    dependence = _by_tier(departure.tier, "dependence", settings) + dependence_shift
+    side = _SIDE[likelihood]
+    dependence = _by_tier(departure.tier, "dependence", settings) + side * settings.dependence_range
     dependence = (dependence + LAST_OUTLET_DEPENDENCE * departure.is_last).clip(0.0, 1.0)
-    delta_km = _by_tier(departure.tier, "delta", settings)
+    delta_km = _by_tier(departure.tier, "delta", settings) * settings.delta_range**-side
     felt = 1.0 - np.exp(-departure.extra_km / delta_km)
     loss = settings.loss_min + (settings.loss_max - settings.loss_min) * dependence * felt
     loss = np.minimum(loss * np.where(departure.rival_near, RIVAL_NEAR_FACTOR, 1.0), settings.loss_max)
-    return np.where(departure.short, 1.0 - settings.short_move_retention, loss)
+    kept = np.clip(settings.short_move_retention - side * settings.short_move_range, 0.0, 1.0)
+    return np.asarray(np.where(departure.short, 1.0 - kept, loss))
 
 
 def is_short(tier: np.ndarray, distance_km: np.ndarray, settings: EconomicsSettings) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Who is far, and how unequally: Gini and Kolm-Pollak equally-distributed equivalent.
+"""Who is far, and how unequally: quantile, Gini and Kolm-Pollak equally-distributed equivalent.
 
 Values are finite and weights are people; both are one-dimensional. Places without people do not count.
 """
@@ -47,6 +47,16 @@ def kolm_pollak_ede(values: np.ndarray, weights: np.ndarray, kappa: float) -> fl
     power = -kappa * a
     top = power.max()
     return float(-(top + np.log((w * np.exp(power - top)).sum() / w.sum())) / kappa)
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """Return the least value which at least this share of the people do not exceed."""
+    a, w = _with_people(values, weights)
+    order = np.argsort(a, kind="stable")
+    reached = np.cumsum(w[order])
+    # A share that the people reach exactly must not be missed by rounding.
+    at = np.searchsorted(reached, share * reached[-1] * (1.0 - 1e-12), side="left")
+    return float(a[order][min(int(at), a.size - 1)])
 
 
 def _with_people(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

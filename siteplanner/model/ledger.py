@@ -11,7 +11,6 @@ from siteplanner.model.access import Access, Reach, merge_reaches, revise_access
 from siteplanner.model.contest import Contest, Evidence, rate_branches
 from siteplanner.model.departures import leave_for_good, rivals_at_door
 from siteplanner.model.economics import (
-    DEPENDENCE_RANGE,
     Departure,
     Money,
     break_even_retention,
@@ -26,10 +25,11 @@ from siteplanner.model.economics import (
 )
 from siteplanner.model.formats import Formats
 from siteplanner.model.market import Market, follow, utilities
+from siteplanner.model.reconciliation import Counted, bridge, reconcile
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.scores import Scores
 from siteplanner.model.standing import Standing, take_stand
-from siteplanner.model.steps import MoveEffects, Places, trace_effects
+from siteplanner.model.steps import DEPOSITS, STICKY, MoveEffects, Places, trace_effects
 from siteplanner.model.totals import county_totals, network_totals
 from siteplanner.scenario import Scenario
 
@@ -41,11 +41,18 @@ N_VOLUMES = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ledger:
-    """Moves, network and counties before and after, with the access and market of the network after."""
+    """Moves, network and counties before and after, with the access and market of the network after.
+
+    Parameters
+    ----------
+    reconciliation
+        `tables.RECONCILIATION`: why the moves' net deposits differ from the market model's.
+    """
 
     moves: pd.DataFrame
     kpis: pd.DataFrame
     counties: pd.DataFrame
+    reconciliation: pd.DataFrame
     access_after: Access
     market_after: Market
 
@@ -53,6 +60,7 @@ class Ledger:
         tables.check(self.moves, tables.LEDGER)
         tables.check(self.kpis, tables.KPIS)
         tables.check(self.counties, tables.COUNTY_KPIS)
+        tables.check(self.reconciliation, tables.RECONCILIATION)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +77,10 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
 
     Market effects are marginal contributions in the order of the plan: they add up to the difference of the
     two whole-network runs. Deposits of the old place leave by the retention model, not by the market: people
-    are sticky, markets are not (D§7.1).
+    are sticky, markets are not (D§7.1); `Ledger.reconciliation` leads from one to the other.
     """
     access_after, standing, places = _prepare(evidence, contest, plans, scenario)
-    effects = trace_effects(contest, standing, places, scenario.access.cover_min, scenario.economics.inertia)
+    effects = trace_effects(contest, standing, places, scenario.access.cover_min)
     market_after = _market_after(evidence, access_after, standing, places)
     moves = _move_ledger(evidence, contest, plans, (effects, access_after), scenario)
     runs = ((evidence.access, evidence.market), (access_after, market_after))
@@ -80,6 +88,7 @@ def balance_moves(evidence: Evidence, contest: Contest, plans: Plans, scenario: 
         moves=moves,
         kpis=network_totals(evidence, runs, plans.formats, moves, scenario),
         counties=county_totals(evidence, runs, plans.formats, scenario),
+        reconciliation=reconcile(moves, float(standing.held()[DEPOSITS])),
         access_after=access_after,
         market_after=market_after,
     )
@@ -107,8 +116,9 @@ def _prepare(
         (both.indptr, both.indices, utilities(both, attractiveness, scenario.market)),
         evidence.market.outside,
         np.column_stack((contest.visits, contest.deposits, contest.pipeline)),
-        own.astype(bool),
-        np.arange(own.size) < today.size,
+        (own.astype(bool), np.arange(own.size) < today.size),
+        inertia=scenario.economics.inertia,
+        sticky=np.array(STICKY),
     )
     return access_after, standing, places
 
@@ -191,11 +201,9 @@ def _money(
     moves, economics = plans.relocation.moves, scenario.economics
     origins = evidence.branches.loc[moves["branch_id"]]
     there = plans.formats.destinations.loc[moves["site_id"]]
-    held = deposits_of(origins, evidence.market.outlets["deposits_wan"]).to_numpy()
-    loss, least, most = (
-        two_year_loss(departure, economics, dependence_shift=shift)
-        for shift in (0.0, -DEPENDENCE_RANGE, DEPENDENCE_RANGE)
-    )
+    drawn = evidence.market.outlets["deposits_wan"]
+    held = deposits_of(origins, drawn).to_numpy()
+    loss, least, most = (two_year_loss(departure, economics, likelihood=at) for at in ("p50", "p10", "p90"))
     horizon = scenario.demand.horizon_years
     coming = occupancy_of_pipeline(horizon, scenario.demand)
     ramp = ramp_by_year(horizon, departure.short, economics)
@@ -213,30 +221,49 @@ def _money(
         saved=origins["opex_wan"].to_numpy(dtype=float) - there["opex_wan"].to_numpy(),
         spent=there["capex_wan"].to_numpy() + economics.closing_cost_wan,
     )
-    frame = pd.DataFrame(
-        {
-            "gross_gain_visits": effects.gross_visits,
-            "cannibalised_visits": effects.cannibalised_visits,
-            "from_rivals_visits": effects.from_rivals_visits,
-            "from_outside_visits": effects.from_outside_visits,
-            "lost_visits": effects.lost_visits,
-            "recaptured_visits": effects.recaptured_visits,
-            "to_rivals_visits": effects.to_rivals_visits,
-            "to_outside_visits": effects.to_outside_visits,
-            "net_visits": effects.gross_visits - effects.cannibalised_visits - effects.lost_visits,
-            "gross_gain_wan": gross[:, -1],
-            "cannibalised_wan": taken[:, -1],
-            "lost_wan": held * loss,
-            "lost_low_wan": held * least,
-            "lost_high_wan": held * most,
-            "net_wan": gross[:, -1] - taken[:, -1] - held * loss,
-            "retention": 1.0 - loss,
-            "retention_choice": effects.retention_choice,
-            "extra_km": departure.extra_km,
-        },
-        index=moves.index,
+    deposits = {
+        "gross_gain_wan": gross[:, -1],
+        "cannibalised_wan": taken[:, -1],
+        "lost_wan": held * loss,
+        "lost_low_wan": held * least,
+        "lost_high_wan": held * most,
+        "lost_choice_wan": held * (1.0 - effects.retention_choice).clip(0.0),
+        "net_wan": gross[:, -1] - taken[:, -1] - held * loss,
+    }
+    today = effects.gross_wan - effects.cannibalised_wan
+    counted = Counted(
+        won=today,
+        left=effects.left_wan,
+        recaptured=effects.recaptured_wan,
+        drawn=drawn.loc[moves["branch_id"]].to_numpy(),
+        held=held,
+        loss=loss,
+        pipeline=gross[:, -1] - taken[:, -1] - today,
     )
-    return money, frame
+    kept = {
+        "retention": 1.0 - loss,
+        "retention_low": 1.0 - most,
+        "retention_high": 1.0 - least,
+        "retention_choice": effects.retention_choice,
+        "models_differ": np.abs(1.0 - loss - effects.retention_choice) > economics.models_differ,
+        "extra_km": departure.extra_km,
+    }
+    columns = _visits(effects) | deposits | bridge(counted) | kept
+    return money, pd.DataFrame(columns, index=moves.index)
+
+
+def _visits(effects: MoveEffects) -> dict[str, np.ndarray]:
+    return {
+        "gross_gain_visits": effects.gross_visits,
+        "cannibalised_visits": effects.cannibalised_visits,
+        "from_rivals_visits": effects.from_rivals_visits,
+        "from_outside_visits": effects.from_outside_visits,
+        "lost_visits": effects.lost_visits,
+        "recaptured_visits": effects.recaptured_visits,
+        "to_rivals_visits": effects.to_rivals_visits,
+        "to_outside_visits": effects.to_outside_visits,
+        "net_visits": effects.gross_visits - effects.cannibalised_visits - effects.lost_visits,
+    }
 
 
 def _reasons(scores: Scores, moves: pd.DataFrame) -> dict[str, pd.Series]:

@@ -1,8 +1,13 @@
 """Where every outlet stands in the market, kept up to date move by move in the cells that a move touches.
 
 One function puts a network together (`take_stand`, by the sums that `market.share_pairs` is made of), the
-other carries out a move (`move`) and says whose customers went where. After any number of moves the standing
-is that of a network put together anew.
+other carries out a move (`move`) and says whose customers went where.
+
+Customers whose own branch has closed weigh our brand by the inertia kappa whenever they choose again (D§4);
+all others choose as new customers do. Of each row the standing holds the share that once lost its branch.
+Shares by utility do not depend on what else there is to choose, so that those who leave with a branch can be
+told apart without any change to the shares of those who stay. After any number of moves the standing is that
+of these two groups sharing the open places anew.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +27,7 @@ NOBODY = (0.0, 0.0, 1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
-    """A network of places, open and shut, with what each wins; `move` changes the last three in place.
+    """A network of places, open and shut, with what each wins; `move` changes the last four in place.
 
     Parameters
     ----------
@@ -36,12 +41,18 @@ class Standing:
         What is shared, rows x kinds: visits, deposits, or segments of them.
     own
         Which places are ours.
+    sticky
+        By kind: 1 where it is of customers whom inertia can hold, 0 where they are still to come.
+    inertia
+        kappa, pull of the own brand on customers whose own branch has closed (D§4).
     is_open
         Which places are open.
     sums
         Utility of our and of rivals' open places by row.
     volumes
         What each place wins, places x (kinds and, last, what siblings would serve of the first kind).
+    loyal
+        Share of each row whose own branch has closed.
     """
 
     pairs: Pairs
@@ -49,18 +60,28 @@ class Standing:
     outside: np.ndarray
     weights: np.ndarray
     own: np.ndarray
+    sticky: np.ndarray
+    inertia: float
     is_open: np.ndarray
     sums: np.ndarray
     volumes: np.ndarray
+    loyal: np.ndarray
 
     def copy(self) -> "Standing":
         """Return a standing that moves leave the old one out of."""
-        changing = {name: getattr(self, name).copy() for name in ("is_open", "sums", "volumes")}
+        changing = {name: getattr(self, name).copy() for name in ("is_open", "sums", "volumes", "loyal")}
         return replace(self, **changing)
 
     def shares(self) -> np.ndarray:
-        """Return the shares of each row: ours, rivals', outside."""
-        return share_rows(self.sums, self.outside)
+        """Return the shares of each row (ours, rivals', outside) of the customers there are today."""
+        anew, again = self._shares_by_group()
+        return np.asarray(anew + self.loyal[:, None] * (again - anew))
+
+    def held(self) -> np.ndarray:
+        """Return, by kind, what we have only because customers of closed branches are drawn to our brand."""
+        anew, again = self._shares_by_group()
+        more = self.loyal * (again[:, 0] - anew[:, 0])
+        return np.asarray((self.weights * more[:, None]).sum(axis=0) * self.sticky)
 
     def won(self) -> np.ndarray:
         """Return what each place wins, places x kinds."""
@@ -69,6 +90,10 @@ class Standing:
     def overlap(self) -> np.ndarray:
         """Return the share of each place's first kind that our other places would serve (D§6.2)."""
         return overlaps(self.volumes)
+
+    def _shares_by_group(self) -> tuple[np.ndarray, np.ndarray]:
+        pulled = self.sums * np.array([self.inertia, 1.0])
+        return share_rows(self.sums, self.outside), share_rows(pulled, self.outside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,11 +104,6 @@ class Flows:
     from outside. What the old one leaves behind, ``left``, goes to our places (the new one included), to
     rivals and outside. ``gained - from_own - to_rivals - to_outside`` is the change of what our places win
     together, where the new place and the old one are ours.
-
-    Parameters
-    ----------
-    kept
-        What our places would keep of ``left`` if its customers felt the pull of the brand times the inertia.
     """
 
     gained: np.ndarray
@@ -94,27 +114,45 @@ class Flows:
     to_own: np.ndarray
     to_rivals: np.ndarray
     to_outside: np.ndarray
-    kept: np.ndarray
 
 
 def take_stand(
-    pairs: Pairs, outside: np.ndarray, weights: np.ndarray, own: np.ndarray, is_open: np.ndarray
+    pairs: Pairs,
+    outside: np.ndarray,
+    weights: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    *,
+    inertia: float = 1.0,
+    sticky: np.ndarray | None = None,
 ) -> Standing:
-    """Put a network together: the full computation."""
+    """Put a network together: the full computation. Nobody has lost a branch yet.
+
+    Parameters
+    ----------
+    places
+        Which places are ours, and which are open.
+    inertia
+        kappa (D§4); at 1 nobody is drawn to the brand.
+    sticky
+        By kind, whether its customers are there already and inertia can hold them; all when absent.
+    """
+    own, is_open = places
     sums, volumes = tally(pairs, outside, weights, own, is_open)
     rows_of = _rows_by_place(pairs[0], pairs[1], own.size)
-    return Standing(pairs, rows_of, outside, weights, own, is_open.copy(), sums, volumes)
+    kinds = np.ones(weights.shape[1]) if sticky is None else np.asarray(sticky, dtype=float)
+    nobody = np.zeros(outside.size)
+    return Standing(
+        pairs, rows_of, outside, weights, own, kinds, float(inertia), is_open.copy(), sums, volumes, nobody
+    )
 
 
-def move(standing: Standing, closed: int, opened: int, *, inertia: float = 1.0) -> Flows:
+def move(standing: Standing, closed: int, opened: int) -> Flows:
     """Open one place and close another, in place, in the rows that either reaches.
 
     Parameters
     ----------
     closed, opened
         Numbers of places, or `NO_PLACE`.
-    inertia
-        Pull of the own brand on the customers of a closed own place (D§4, kappa), for ``Flows.kept``.
 
     Raises
     ------
@@ -126,10 +164,10 @@ def move(standing: Standing, closed: int, opened: int, *, inertia: float = 1.0) 
     if opened != NO_PLACE and standing.is_open[opened]:
         raise ValueError(f"place {opened} is open already")
     touched = np.union1d(_rows_of(standing, closed), _rows_of(standing, opened))
-    flows = np.zeros((9, standing.weights.shape[1]))
-    state = (standing.own, standing.is_open, standing.sums, standing.volumes)
-    ground = (standing.outside, standing.weights)
-    _move(touched, standing.pairs, ground, state, (closed, opened, inertia), flows)
+    flows = np.zeros((8, standing.weights.shape[1]))
+    state = (standing.own, standing.is_open, standing.sums, standing.volumes, standing.loyal)
+    ground = (standing.outside, standing.weights, standing.sticky)
+    _move(touched, standing.pairs, ground, state, (closed, opened, standing.inertia), flows)
     if closed != NO_PLACE:
         standing.is_open[closed] = False
         # Nothing is left of a shut place, not even what rounding leaves.
@@ -165,20 +203,37 @@ def _rows_by_place(
 def _move(
     touched: np.ndarray,
     pairs: Pairs,
-    ground: tuple[np.ndarray, np.ndarray],
-    state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    ground: tuple[np.ndarray, np.ndarray, np.ndarray],
+    state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     change: tuple[int, int, float],
     flows: np.ndarray,
 ) -> None:  # pragma: no cover - compiled
-    outside, weights = ground
-    own, is_open, sums, _ = state
+    outside, weights, sticky = ground
+    own, is_open, sums, _, loyal = state
     closed, opened, inertia = change
+    brand = (inertia if closed >= 0 and own[closed] else 1.0, inertia if opened >= 0 and own[opened] else 1.0)
     for i in touched:
-        was = (sums[i, 0], sums[i, 1])
+        was = (sums[i, 0], sums[i, 1], outside[i])
         ours, rivals, old, new = _sum_row(i, pairs, (own, is_open), (closed, opened))
+        now = (ours, rivals, outside[i])
         sums[i, 0], sums[i, 1] = ours, rivals
-        _tell_places(i, pairs, ground, state, (closed, opened), was)
-        _tell_flows(weights[i], (old, new, inertia), (*was, outside[i]), (ours, rivals, outside[i]), flows)
+        before = loyal[i]
+        everyone = was[0] + was[1] + was[2] + new
+        if closed >= 0 and own[closed] and everyone > 0.0:
+            loyal[i] += (1.0 - before) * old / everyone
+        pulls = ((was[0], was[1] + was[2]), (now[0], now[1] + now[2]))
+        shares = (before * sticky, loyal[i] * sticky)
+        _tell_places(i, pairs, (weights, shares), state, (closed, opened, inertia), pulls)
+        # Those who lost a branch of ours are drawn to the brand from now on, those of a rival's are not.
+        again = inertia if closed >= 0 and own[closed] else 1.0
+        moved, later = (old, new), (brand[0] * old, brand[1] * new)
+        for kind in range(weights.shape[1]):
+            held = shares[0][kind]
+            turns = inertia if sticky[kind] > 0.0 else 1.0
+            first = (weights[i, kind] * (1.0 - held), 1.0, again if turns > 1.0 else 1.0)
+            _tell_flows(first, moved, was, now, flows[:, kind])
+            if held > 0.0:
+                _tell_flows((weights[i, kind] * held, turns, turns), later, was, now, flows[:, kind])
 
 
 @njit(cache=True)
@@ -213,31 +268,44 @@ def _sum_row(
 def _tell_places(
     i: int,
     pairs: Pairs,
-    ground: tuple[np.ndarray, np.ndarray],
-    state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-    change: tuple[int, int],
-    was: tuple[float, float],
+    ground: tuple[np.ndarray, tuple[np.ndarray, np.ndarray]],
+    state: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    change: tuple[int, int, float],
+    pulls: tuple[tuple[float, float], tuple[float, float]],
 ) -> None:  # pragma: no cover - compiled
     """Add to what every place of a row wins what the move makes of it."""
     indptr, indices, utility = pairs
-    outside, weights = ground
-    own, is_open, sums, volumes = state
-    closed, opened = change
-    before, after = outside[i] + was[0] + was[1], outside[i] + sums[i, 0] + sums[i, 1]
-    scale_before = 1.0 / before if before > 0.0 else 0.0
-    scale_after = 1.0 / after if after > 0.0 else 0.0
+    weights, (held_before, held_after) = ground
+    own, is_open, _, volumes, _ = state
+    closed, opened, inertia = change
+    (ours_before, rest_before), (ours_after, rest_after) = pulls
+    anew = (_inverse(ours_before + rest_before), _inverse(ours_after + rest_after))
+    again = (_inverse(inertia * ours_before + rest_before), _inverse(inertia * ours_after + rest_after))
     last = weights.shape[1]
     for pair in range(indptr[i], indptr[i + 1]):
         place, pull = indices[pair], utility[pair]
         if place != opened and not is_open[place]:
             continue
-        then = 0.0 if place == opened else pull * scale_before
-        now = 0.0 if place == closed else pull * scale_after
+        before = 0.0 if place == opened else pull
+        after = 0.0 if place == closed else pull
+        brand = inertia if own[place] else 1.0
         for kind in range(last):
+            then = before * _mix(held_before[kind], anew[0], brand * again[0])
+            now = after * _mix(held_after[kind], anew[1], brand * again[1])
             volumes[place, kind] += weights[i, kind] * (now - then)
-        if own[place]:
-            served = now * _others(sums[i, 0], pull) - then * _others(was[0], pull)
-            volumes[place, last] += weights[i, 0] * served
+            if kind == 0 and own[place]:
+                served = now * _others(ours_after, pull) - then * _others(ours_before, pull)
+                volumes[place, last] += weights[i, 0] * served
+
+
+@njit(cache=True)
+def _inverse(total: float) -> float:  # pragma: no cover - compiled
+    return 1.0 / total if total > 0.0 else 0.0
+
+
+@njit(cache=True)
+def _mix(share: float, rest: float, part: float) -> float:  # pragma: no cover - compiled
+    return (1.0 - share) * rest + share * part
 
 
 @njit(cache=True)
@@ -248,8 +316,8 @@ def _others(ours: float, pull: float) -> float:  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _tell_flows(
-    weights: np.ndarray,
-    moved: tuple[float, float, float],
+    group: tuple[float, float, float],
+    moved: tuple[float, float],
     was: tuple[float, float, float],
     now: tuple[float, float, float],
     flows: np.ndarray,
@@ -258,18 +326,24 @@ def _tell_flows(
 
     Both follow the utilities: of a customer won, each alternative gives up its share before, of one left,
     each takes its share after. Where nothing pulls, customers are outside.
+
+    Parameters
+    ----------
+    group
+        Weight of a group of customers, and the factor of our pull on them before and after the closing.
+    moved
+        Utility to them of the old and of the new place.
     """
-    old, new, inertia = moved
-    before, after = was[0] + was[1] + was[2], now[0] + now[1] + now[2]
-    both = before + new
-    drawn, left = (new / both, old / both) if both > 0.0 else (0.0, 0.0)
-    loyal = inertia * now[0]
-    kept = loyal / (loyal + now[1] + now[2]) if loyal > 0.0 else 0.0
-    for kind in range(weights.size):
-        gain, loss = weights[kind] * drawn, weights[kind] * left
-        flows[0, kind] += gain
-        flows[4, kind] += loss
-        flows[8, kind] += loss * kept
-        for whose in range(3):
-            flows[1 + whose, kind] += gain * (was[whose] / before if before > 0.0 else NOBODY[whose])
-            flows[5 + whose, kind] += loss * (now[whose] / after if after > 0.0 else NOBODY[whose])
+    weight, brand, again = group
+    old, new = moved
+    before, after = brand * was[0] + was[1] + was[2], again * now[0] + now[1] + now[2]
+    if before + new <= 0.0:
+        return
+    gain, loss = weight * new / (before + new), weight * old / (before + new)
+    flows[0] += gain
+    flows[4] += loss
+    for whose in range(3):
+        source = (brand if whose == 0 else 1.0) * was[whose]
+        goal = (again if whose == 0 else 1.0) * now[whose]
+        flows[1 + whose] += gain * (source / before if before > 0.0 else NOBODY[whose])
+        flows[5 + whose] += loss * (goal / after if after > 0.0 else NOBODY[whose])

@@ -13,6 +13,9 @@ VISITS, DEPOSITS, PIPELINE = 0, 1, 2
 N_KINDS = 3
 """Columns of the weights: visits a day, deposits and the pipeline's, 10,000 CNY."""
 
+STICKY = (1.0, 1.0, 0.0)
+"""Inertia holds the customers there are today, not those still to move in (D§4)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MoveEffects:
@@ -28,6 +31,8 @@ class MoveEffects:
     to_outside_visits: np.ndarray
     gross_wan: np.ndarray
     cannibalised_wan: np.ndarray
+    left_wan: np.ndarray
+    recaptured_wan: np.ndarray
     gross_pipeline_wan: np.ndarray
     cannibalised_pipeline_wan: np.ndarray
     retention_choice: np.ndarray
@@ -51,9 +56,7 @@ class Places:
     minutes: sp.csr_array
 
 
-def trace_effects(
-    contest: Contest, standing: Standing, places: Places, cover_min: float, inertia: float
-) -> MoveEffects:
+def trace_effects(contest: Contest, standing: Standing, places: Places, cover_min: float) -> MoveEffects:
     """Carry out the moves one by one on the cells they touch; the standing ends as that after the plan.
 
     In each step the new place opens first: what it draws is the gross gain, and what of that came from own
@@ -65,8 +68,6 @@ def trace_effects(
     ----------
     standing
         Of today, new places shut; its weights are visits, deposits and pipeline. Changed in place.
-    inertia
-        Pull of the own brand on customers whose branch leaves (D§4, kappa).
     """
     minutes = contest.network.own_minutes
     near_before = sp.csc_array(near_matrix(minutes, cover_min))
@@ -75,12 +76,12 @@ def trace_effects(
     closest = _nearest_branch(minutes)
     flows, covered, aged_60 = [], [], []
     for step, (closed, opened) in enumerate(zip(places.old.tolist(), places.new.tolist(), strict=True)):
-        flows.append(move(standing, closed, opened, inertia=inertia))
+        flows.append(move(standing, closed, opened))
         covered.append(_cover(contest.residents, near, near_before[:, [closed]], near_after[:, [step]]))
         aged_60.append(contest.aged_60[closest == closed].sum())
     table = {name: _stack(flows, name) for name in Flows.__dataclass_fields__}
     visits = {name: values[:, VISITS] for name, values in table.items()}
-    left = visits["left"]
+    left, recaptured = table["left"][:, DEPOSITS], table["to_own"][:, DEPOSITS]
     return MoveEffects(
         gross_visits=visits["gained"],
         cannibalised_visits=visits["from_own"],
@@ -92,9 +93,11 @@ def trace_effects(
         to_outside_visits=visits["to_outside"],
         gross_wan=table["gained"][:, DEPOSITS],
         cannibalised_wan=table["from_own"][:, DEPOSITS],
+        left_wan=left,
+        recaptured_wan=recaptured,
         gross_pipeline_wan=table["gained"][:, PIPELINE],
         cannibalised_pipeline_wan=table["from_own"][:, PIPELINE],
-        retention_choice=np.divide(visits["kept"], left, out=np.ones(left.size), where=left > 0.0),
+        retention_choice=np.divide(recaptured, left, out=np.ones(left.size), where=left > 0.0),
         covered_gained=np.array([gained for gained, _ in covered], dtype=float),
         covered_lost=np.array([lost for _, lost in covered], dtype=float),
         aged_60=np.array(aged_60, dtype=float),

@@ -4,15 +4,21 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.access import Access
-from siteplanner.model.contest import Evidence, cell_at
-from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini
+from siteplanner.model.access import Access, Reach
+from siteplanner.model.contest import Evidence, cell_at, points_of
+from siteplanner.model.demand import Demand
+from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini, weighted_quantile
 from siteplanner.model.formats import Formats
 from siteplanner.model.market import Market
-from siteplanner.scenario import Scenario
+from siteplanner.model.reconciliation import BRIDGE
+from siteplanner.model.sphere import nearest_km
+from siteplanner.scenario import AccessSettings, Scenario
 
 EPSILON = -1.0
 """Aversion to inequality of the Kolm-Pollak measure; negative because minutes are a burden (D§11)."""
+
+FAR_SHARE = 0.95
+"""Of the people, this share is nearer than the far end that is told (D§11)."""
 
 FAR_MINUTES = 120.0
 """Stands for no own outlet within reach, so that means and inequality stay finite; no source."""
@@ -30,6 +36,7 @@ def network_totals(
     columns = [
         _coverage(evidence, access, scenario)
         | _equity(evidence, access, kappa)
+        | {"p95_km_own": _far_km(evidence, run_branches)}
         | _volumes(access, market)
         | _places(evidence, run_branches, access)
         for (access, market), run_branches in zip(runs, branches, strict=True)
@@ -47,6 +54,10 @@ SUMS = {
     "gross_gain_wan": "gross_gain_wan",
     "cannibalised_wan": "cannibalised_wan",
     "lost_wan": "lost_wan",
+    "lost_low_wan": "lost_low_wan",
+    "lost_high_wan": "lost_high_wan",
+    "lost_choice_wan": "lost_choice_wan",
+    **{name: name for name in BRIDGE},
     "net_wan": "net_wan",
     "volume_effect_wan": "volume_effect_wan",
     "cost_effect_wan": "cost_effect_wan",
@@ -64,12 +75,16 @@ UNITS = {
     "own_hours_destination": "h/week",
     "counties_with_own": "counties",
     "townships_with_own": "townships",
+    "townships_one_own": "townships",
+    "townships_one_any": "townships",
     "covered_own": PERSON,
     "covered_own_share": "share",
     "covered_any": PERSON,
     "covered_any_share": "share",
     "covered_point": PERSON,
     "covered_point_share": "share",
+    "uncovered_own": PERSON,
+    "uncovered_any": PERSON,
     "covered_own_open": PERSON,
     "covered_own_open_share": "share",
     "covered_any_open": PERSON,
@@ -80,6 +95,7 @@ UNITS = {
     "inclusive_covered_any": PERSON,
     "inclusive_residents": PERSON,
     "mean_minutes_own": "min",
+    "p95_km_own": "km",
     "gini_minutes_own": "share",
     "ede_minutes_own": "min",
     "visits_own": VISITS,
@@ -92,6 +108,10 @@ UNITS = {
     "gross_gain_wan": WAN,
     "cannibalised_wan": WAN,
     "lost_wan": WAN,
+    "lost_low_wan": WAN,
+    "lost_high_wan": WAN,
+    "lost_choice_wan": WAN,
+    **dict.fromkeys(BRIDGE, WAN),
     "net_wan": WAN,
     "volume_effect_wan": "10,000 CNY/year",
     "cost_effect_wan": "10,000 CNY/year",
@@ -111,6 +131,8 @@ def _coverage(evidence: Evidence, access: Access, scenario: Scenario) -> dict[st
         "covered_own_share": _ratio(people[own].sum(), people.sum()),
         "covered_any": people[anyone].sum(),
         "covered_any_share": _ratio(people[anyone].sum(), people.sum()),
+        "uncovered_own": people[~own].sum(),
+        "uncovered_any": people[~anyone].sum(),
         **_wider_coverage(evidence, access, people, scenario.access.cover_min),
         "aged_60_covered_own": old[own].sum(),
         "aged_60_covered_own_share": _ratio(old[own].sum(), old.sum()),
@@ -173,6 +195,16 @@ def _equity(evidence: Evidence, access: Access, kappa: float) -> dict[str, float
     }
 
 
+def _far_km(evidence: Evidence, branches: pd.DataFrame) -> float:
+    """Return the great-circle distance to the nearest own branch that 5 % of people exceed."""
+    people = evidence.demand.cells["residents"]
+    people = people[people > 0.0]
+    if people.empty:
+        return 0.0
+    km, _ = nearest_km(points_of(evidence.grid.cells.loc[people.index]), points_of(branches))
+    return weighted_quantile(km, people.to_numpy(dtype=float), FAR_SHARE)
+
+
 def _volumes(access: Access, market: Market) -> dict[str, float]:
     own = market.outlets[access.outlets["own"].to_numpy()]
     visits = float(own["visits_per_day"].sum())
@@ -188,7 +220,8 @@ def _places(evidence: Evidence, branches: pd.DataFrame, access: Access) -> dict[
     kind = zone.map(evidence.zones.zones["zone_class"]).to_numpy()
     hours = access.outlets.loc[branches.index, "counter_hours"].to_numpy(dtype=float)
     dense, blank = np.isin(kind, tables.DENSE), np.isin(kind, tables.DESTINATION)
-    townships = branches["township_id"].dropna()
+    own = _by_township(branches)
+    anyone = own.add(_by_township(evidence.competitors), fill_value=0)
     return {
         "own_outlets": float(len(branches)),
         "own_outlets_dense": float(dense.sum()),
@@ -196,10 +229,18 @@ def _places(evidence: Evidence, branches: pd.DataFrame, access: Access) -> dict[
         "own_hours_dense": float(hours[dense].sum()),
         "own_hours_destination": float(hours[blank].sum()),
         "counties_with_own": float(branches["county_id"].nunique()),
-        "townships_with_own": float(townships[townships != ""].nunique()),
+        "townships_with_own": float(len(own)),
+        "townships_one_own": float((own == 1).sum()),
+        "townships_one_any": float((anyone == 1).sum()),
         "staff": float(branches["staff"].sum()),
         "opex_wan": float(branches["opex_wan"].sum()),
     }
+
+
+def _by_township(places: pd.DataFrame) -> "pd.Series[int]":
+    """Count places by township; a place in none, or in an unknown one, does not count."""
+    townships = places["township_id"].dropna()
+    return townships[townships != ""].value_counts()
 
 
 def county_totals(evidence: Evidence, runs: Runs, formats: Formats, scenario: Scenario) -> pd.DataFrame:
@@ -229,3 +270,13 @@ def _visits_by_county(evidence: Evidence, market: Market, ids: pd.Index) -> pd.S
     """Return visits that own outlets win from the cells of each county."""
     cells = evidence.demand.cells["visits_per_day"] * market.cells["share_own"] * market.level
     return cells.groupby(evidence.grid.cells["county_id"]).sum().reindex(ids, fill_value=0.0)
+
+
+def people_by_way(demand: Demand, reach: Reach, settings: AccessSettings) -> dict[str, float]:
+    """Count residents by way of travel: on foot or by car on roads, straight where no road is near."""
+    cells = demand.cells.loc[reach.cell_id]
+    people = cells["residents"].to_numpy(dtype=float)
+    on_road = np.zeros(len(cells), dtype=bool) if reach.on_road is None else reach.on_road
+    way = cells["settlement"].map({name: getattr(settings, name).on_roads for name in tables.SETTLEMENTS})
+    told = {mode: float(people[on_road & (way == mode).to_numpy()].sum()) for mode in ("walk", "drive")}
+    return told | {"straight": float(people[~on_road].sum())}

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from siteplanner import tables
 from siteplanner.labels import label
+from siteplanner.model.totals import people_by_way
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.notes import note_texts
 from siteplanner.outputs.publish import sha256
@@ -228,6 +229,7 @@ def write_manifest(
             "visits": _number(plan.market.calibration[0]),
             "deposits": _number(plan.market.calibration[1]),
         },
+        "people_by_way": people_by_way(plan.demand, plan.access.reach, plan.scenario.access),
         "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),
         "warnings": [{"note": list(note), "text": text} for note, text in note_texts(plan, language)],

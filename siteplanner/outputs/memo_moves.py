@@ -1,6 +1,5 @@
 """The memo's middle: the move table and, for each move, why, what and for whom."""
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -17,7 +16,6 @@ from siteplanner.scenario import Language
 _MOST_ROWS = 200
 _MOST_ARTICLES = 40  # a committee reads no more; the workbook holds every move
 _LEAST_POINTS = 0.05  # shown as 0.1; less is nothing
-_RETENTION_DIFFERS = 0.10
 _CANNIBAL_WARNING = 0.25  # share of the gross gain taken from siblings (D§7.1)
 
 
@@ -120,7 +118,7 @@ def _article(plan: Plan, seq: str, row: "pd.Series[Any]", language: Language) ->
         paragraph(_why_leave(plan, row, language)),
         paragraph(_why_come(plan, row, language)),
         _ledger(row, language),
-        paragraph(_customers(row, language) + _choice_note(row, language)),
+        paragraph(_customers(row, language) + _spread(row, language)),
         paragraph(_stands(row, language) + _rules(row, language), "small"),
         *(paragraph(words, "small caution") for words in _cautions(row, language)),
     ]
@@ -241,12 +239,15 @@ def _customers(row: "pd.Series[Any]", language: Language) -> Markup:
     )
 
 
-def _choice_note(row: "pd.Series[Any]", language: Language) -> Markup:
-    """Say what the choice model keeps where it differs by more than 10 points (D§7.2)."""
-    share = float(row.get("retention_choice", math.nan))
-    if not abs(share - float(row["retention"])) > _RETENTION_DIFFERS:
-        return Markup("")
-    return say("retention_differs", language, share=percent(share))
+def _spread(row: "pd.Series[Any]", language: Language) -> Markup:
+    """Say between what the retention lies in eight of ten cases, and what the choice model keeps (D§7.2)."""
+    return say(
+        "retention_spread",
+        language,
+        low=percent(row["retention_low"]),
+        high=percent(row["retention_high"]),
+        choice=percent(row["retention_choice"]),
+    )
 
 
 def _stands(row: "pd.Series[Any]", language: Language) -> Markup:
@@ -276,6 +277,9 @@ def _cautions(row: "pd.Series[Any]", language: Language) -> list[Markup]:
         said.append(say("caution_cannibal", language, share=percent(row["cannibalised_wan"] / gross, 0)))
     if row["npv_wan"] > 0 > row["net_wan"]:
         said.append(say("caution_downsizing", language))
+    if row["models_differ"]:
+        shares = {name: percent(row[name], 0) for name in ("retention", "retention_choice")}
+        said.append(say("caution_retention", language, **shares))
     if row["data_gaps"]:
         said.append(say("caution_gaps", language, gaps=text(row["data_gaps"])))
     return said

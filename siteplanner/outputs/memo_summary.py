@@ -22,12 +22,13 @@ _INSET_MARGIN = 0.12  # of the arrows' extent, so that no arrow touches the edge
 _LEAST_INSET_DEG = 0.05
 _MAIN_KPIS = (
     "own_outlets_dense", "own_outlets_destination", "townships_with_own",
-    "covered_own_share", "covered_any_share", "aged_60_covered_own_share", "inclusive_covered_own",
-    "mean_minutes_own", "ede_minutes_own", "visits_own", "share_own", "deposits_own_wan",
+    "townships_one_own", "covered_own_share", "covered_any_share", "covered_point_share",
+    "aged_60_covered_own_share", "inclusive_covered_own", "uncovered_own", "uncovered_any",
+    "mean_minutes_own", "p95_km_own", "gini_minutes_own", "ede_minutes_own",
+    "visits_own", "share_own", "deposits_own_wan",
     "opex_wan",
 )  # fmt: skip
-_DEPOSITS = "deposits_own_wan"
-_MODELS_DIFFER = 0.10  # from here both answers are shown (D§7.2)
+_LINE_TOTALS = ("market_net_wan", "net_wan")
 _BIG = 1_000.0  # from here decimals say nothing
 
 
@@ -147,16 +148,18 @@ def _cautions(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup
         said.append(say("caution_cost", language, n=len(only_cost), seqs=_seqs(only_cost, language)))
     if len(losing):
         said.append(say("caution_npv", language, n=len(losing), seqs=_seqs(losing, language)))
-    return said + _second_opinion(plan, rows, language)
+    differ = rows[rows["models_differ"].astype(bool)]
+    if len(differ):
+        key = "caution_two_models_all" if len(differ) == len(rows) else "caution_two_models"
+        points = number(plan.scenario.economics.models_differ * 100)
+        said.append(say(key, language, n=len(differ), seqs=_seqs(differ, language), points=points))
+    return said + _second_opinion(plan, language)
 
 
-def _second_opinion(plan: Plan, rows: pd.DataFrame, language: Language) -> list[Markup]:
+def _second_opinion(plan: Plan, language: Language) -> list[Markup]:
     """Show what the market model says of the whole network where it differs from the ledger (D§7.2)."""
-    kpis, ledger = plan.ledger.kpis, float(rows["net_wan"].sum())
-    if _DEPOSITS not in kpis.index:
-        return []
-    market = float(kpis["after"][_DEPOSITS]) - float(kpis["before"][_DEPOSITS])
-    if abs(market - ledger) <= _MODELS_DIFFER * abs(ledger):
+    market, ledger = (float(plan.ledger.reconciliation["deposits_wan"][line]) for line in _LINE_TOTALS)
+    if abs(market - ledger) <= plan.scenario.economics.models_differ * abs(ledger):
         return []
     amounts = {"ledger": money(ledger, language, plus=True), "market": money(market, language, plus=True)}
     return [say("caution_models", language, **amounts)]
@@ -241,7 +244,9 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
 def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:
     before, after, unit = float(row["before"]), float(row["after"]), str(row["unit"])
     words = word("kpis", kpi, language)
-    if unit == "share" or kpi.endswith("_share"):
+    if kpi.startswith("gini_"):
+        shown = (number(before, 3), number(after, 3), signed(after - before, 3))
+    elif unit == "share" or kpi.endswith("_share"):
         shown = (
             percent(before),
             percent(after),
@@ -253,3 +258,21 @@ def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object
     shown_unit = unit_word(unit, language)
     name = say("with_unit", language, words=words, unit=shown_unit) if shown_unit else escape(words)
     return [name, *shown, figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}")]
+
+
+def reconciliation_table(plan: Plan, language: Language) -> Markup:
+    """Return the way from the market model's deposits to the ledger's, line by line."""
+    head = [
+        (word("columns", "line", language), ""),
+        (say("reconciliation_wan", language), "n"),
+        (say("reconciliation_why", language), ""),
+    ]
+    rows: list[list[object]] = []
+    for line, amount in plan.ledger.reconciliation["deposits_wan"].items():
+        words, shown = word("kpis", str(line), language), signed(float(amount))
+        total = line in _LINE_TOTALS
+        why = "" if total else say(f"why_{line}", language)
+        rows.append([strong(words), strong(shown), why] if total else [words, shown, why])
+    intro = paragraph(say("reconciliation_intro", language), "small intro")
+    title = Markup("<h3>{}</h3>").format(say("reconciliation_title", language))
+    return title + intro + table(head, rows)

@@ -29,6 +29,7 @@ def render_report(plan: Plan, language: Language, version: str) -> str:
         memo_summary.head(plan, language),
         memo_summary.recommendation(plan, rows, language),
         memo_summary.kpi_table(plan, language),
+        memo_summary.reconciliation_table(plan, language) if len(rows) else Markup(""),
         memo_summary.map_figure(plan, rows, language),
     ]
     if len(rows):

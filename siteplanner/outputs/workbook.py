@@ -99,6 +99,7 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("rejected", rejected.reset_index(drop=True), tables.REJECTED),
         ("county_kpis", county, tables.COUNTY_KPIS),
         ("kpis", _kpis(plan, language), tables.KPIS),
+        ("reconciliation", _reconciliation(plan, language), tables.RECONCILIATION),
         ("zones", zones, tables.ZONES),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("forecast", _forecast(plan), tables.FORECAST),
@@ -122,6 +123,12 @@ def _kpis(plan: Plan, language: Language) -> pd.DataFrame:
     return pd.DataFrame(
         {"kpi": words, "before": before, "after": after, "change": after - before, "unit": units}
     )
+
+
+def _reconciliation(plan: Plan, language: Language) -> pd.DataFrame:
+    """Return the lines from the market model's deposits to the ledger's, in words."""
+    lines = plan.ledger.reconciliation.reset_index()
+    return lines.assign(line=lines["line"].map(lambda key: word("kpis", str(key), language)))
 
 
 def _conservation(plan: Plan, language: Language) -> pd.DataFrame:

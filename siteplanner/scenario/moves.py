@@ -100,6 +100,21 @@ class EconomicsSettings(Section):
     short_move_u_km: Positive = Field(default=1.0, description="same-market move, urban (D§7.2)")
     short_move_ct_km: Positive = Field(default=3.0, description="same-market move, elsewhere (D§7.2)")
     short_move_retention: Share = Field(default=0.965, description="kept in a short move (D§7.2: .95-.98)")
+    dependence_range: Share = Field(
+        default=0.15, description="P90 of the dependent share less its median, and median less P10; no source"
+    )
+    delta_range: float = Field(
+        default=1.5,
+        ge=1.0,
+        le=10.0,
+        description="P90 of a distance scale over its median, and median over P10; no source",
+    )
+    short_move_range: Share = Field(
+        default=0.015, description="half of the range of what a short move keeps (D§7.2: .95-.98)"
+    )
+    models_differ: Share = Field(
+        default=0.10, description="retention by attrition and by choice differ from here (D§7.2: 10 points)"
+    )
     inertia: float = Field(default=4.0, ge=1.0, le=20.0, description="kappa, pull of the own brand (D§4)")
 
     @model_validator(mode="after")

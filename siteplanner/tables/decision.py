@@ -113,8 +113,8 @@ DESTINATIONS = Table("destinations", "site_id", "what stands at each destination
     Column("staff_surplus", "int", "1", "staff of the old place that the new one does not need", 0),
     Column("opex_wan", "float", "10,000 CNY/year", "running cost", 0),
     Column("capex_wan", "float", "10,000 CNY", "fit-out and equipment", 0),
-    Column("visits_per_day", "float", "1/day", "predicted visits with this format", 0),
-    Column("deposits_wan", "float", "10,000 CNY", "predicted deposits when ramped up", 0),
+    Column("visits_per_day", "float", "1/day", "predicted visits with this format, everybody choosing anew: inertia fills no counter", 0),
+    Column("deposits_wan", "float", "10,000 CNY", "predicted deposits when ramped up, everybody choosing anew", 0),
     Column("reason", "text", "", "key of the reason in the labels"),
 ))  # fmt: skip
 
@@ -138,11 +138,20 @@ LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("gross_gain_wan", "float", "10,000 CNY", "deposits won at the new place when ramped up", 0),
     Column("cannibalised_wan", "float", "10,000 CNY", "of these, from own siblings", 0),
     Column("lost_wan", "float", "10,000 CNY", "deposits lost at the old place after two years", 0),
-    Column("lost_low_wan", "float", "10,000 CNY", "the same with least loss", 0),
-    Column("lost_high_wan", "float", "10,000 CNY", "the same with largest loss", 0),
+    Column("lost_low_wan", "float", "10,000 CNY", "the same, P10: more is lost in nine of ten cases", 0),
+    Column("lost_high_wan", "float", "10,000 CNY", "the same, P90: more is lost in one of ten cases", 0),
+    Column("lost_choice_wan", "float", "10,000 CNY", "deposits lost at the old place if customers left as the choice model says", 0),
     Column("net_wan", "float", "10,000 CNY", "gross gain - cannibalised - lost"),
+    Column("market_net_wan", "float", "10,000 CNY", "change of all our deposits by this move in the market model, homes to come left out"),
+    Column("attrition_wan", "float", "10,000 CNY", "more, or less, that customers left behind keep with us by attrition than by choice"),
+    Column("switched_wan", "float", "10,000 CNY", "loss, by attrition, of customers whom the old place lost, less those it won, before it closed"),
+    Column("unmodelled_wan", "float", "10,000 CNY", "loss, by attrition, of observed deposits beyond what the market model gives the old place"),
+    Column("pipeline_wan", "float", "10,000 CNY", "net deposits of homes to be handed over; with the four before it adds up to net_wan"),
     Column("retention", "float", "1", "share of the old place's deposits kept after two years", 0, 1),
-    Column("retention_choice", "float", "1", "share of the old place's visits that own outlets keep by the choice model with inertia", 0, 1.000001),
+    Column("retention_low", "float", "1", "the same, P10: less is kept in one of ten cases", 0, 1),
+    Column("retention_high", "float", "1", "the same, P90: less is kept in nine of ten cases", 0, 1),
+    Column("retention_choice", "float", "1", "share of the old place's deposits that own outlets keep by the choice model with inertia", 0, 1.000001),
+    Column("models_differ", "bool", "", "retention by attrition and by choice differ by more than economics.models_differ"),
     Column("extra_km", "float", "km", "customer-weighted extra distance to the best remaining own outlet", 0),
     Column("volume_effect_wan", "float", "10,000 CNY/year", "margin and fees of the net volume, year 5"),
     Column("cost_effect_wan", "float", "10,000 CNY/year", "running cost saved"),
@@ -162,6 +171,10 @@ KPIS = Table("kpis", "kpi", "the network before and after the plan", (
     Column("before", "float", "", "before"),
     Column("after", "float", "", "after"),
     Column("unit", "text", "", "unit"),
+))  # fmt: skip
+
+RECONCILIATION = Table("reconciliation", "line", "from the market model's change of deposits to the ledger's, line by line", (
+    Column("deposits_wan", "float", "10,000 CNY", "change of our deposits; market_net_wan and net_wan are the sums of the lines above them"),
 ))  # fmt: skip
 
 COUNTY_KPIS = Table("county_kpis", "county_id", "each county before and after the plan", (

@@ -120,3 +120,29 @@ def test_pipeline_occupancy_is_the_mean_over_handover_times():
         age = steps * year
         curve = 0.85 / (1.0 + np.exp(-1.1 * (age - 2.0)))
         assert found[year - 1] == pytest.approx(curve.mean() * year / 5, rel=1e-8)
+
+
+def test_quantiles_of_the_loss_by_hand():
+    """Dependence .35 -+ .15 and distance scale 1.5 km x or / 1.5, both at once (urban, one extra km)."""
+    quantiles = {"p10": (0.20, 2.25), "p50": (0.35, 1.5), "p90": (0.50, 1.0)}
+    found = []
+    for likelihood, (dependence, delta_km) in quantiles.items():
+        loss = two_year_loss(departure("U", 1.0), SETTINGS, likelihood=likelihood)
+        assert loss[0] == pytest.approx(0.05 + 0.5 * dependence * (1.0 - math.exp(-1.0 / delta_km)))
+        found.append(loss[0])
+    assert found == sorted(found)
+
+
+def test_quantiles_are_those_of_a_draw():
+    """Draw one number for how bad things are: the quantiles of the loss are the losses at its quantiles."""
+    worse = np.random.default_rng(1).normal(size=200_001) / 1.2815515655446004
+    loss = 0.05 + 0.5 * (0.35 + 0.15 * worse).clip(0.0, 1.0) * -np.expm1(-1.0 / (1.5 * 1.5**-worse))
+    for likelihood, share in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9)):
+        found = two_year_loss(departure("U", 1.0), SETTINGS, likelihood=likelihood)[0]
+        assert found == pytest.approx(np.quantile(loss, share), rel=0.01)
+
+
+def test_quantiles_of_a_short_move_are_the_published_range():
+    short = departure("U", 0.3, short=True)
+    kept = [1.0 - two_year_loss(short, SETTINGS, likelihood=name)[0] for name in ("p10", "p50", "p90")]
+    assert kept == pytest.approx([0.98, 0.965, 0.95])

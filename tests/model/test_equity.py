@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini
+from siteplanner.model.equity import kolm_pollak_ede, kolm_pollak_kappa, weighted_gini, weighted_quantile
 
 # D§14: four places, km before and after a plan.
 BEFORE, AFTER = np.array([0.3, 0.8, 1.5, 6.0]), np.array([0.3, 0.9, 1.6, 2.0])
@@ -54,3 +54,19 @@ def test_places_without_people_do_not_count_and_the_rest_must_be_finite():
         weighted_gini(values, people + 1.0)
     with pytest.raises(ValueError, match="no people"):
         weighted_gini(BEFORE, np.zeros(4))
+
+
+def test_quantile_by_hand():
+    # 6,500 people: 1,000 within .3, 4,000 within .8, 6,000 within 1.5 km; 95 % are 6,175.
+    assert weighted_quantile(BEFORE, PEOPLE, 0.95) == 6.0
+    assert weighted_quantile(BEFORE, PEOPLE, 6_000 / 6_500) == 1.5
+    assert weighted_quantile(BEFORE[::-1], PEOPLE[::-1], 0.5) == 0.8
+    assert weighted_quantile(BEFORE, PEOPLE, 0.0) == 0.3
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 100.0), st.integers(1, 50)), min_size=1, max_size=12))
+def test_quantile_is_that_of_people_one_by_one(pairs):
+    a, w = np.array(pairs).T
+    everybody = np.repeat(a, w.astype(int))
+    found = weighted_quantile(a, w, 0.95)
+    assert found == np.quantile(everybody, 0.95, method="inverted_cdf")

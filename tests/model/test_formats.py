@@ -11,7 +11,8 @@ def town():
     return bank_town.usual_town()
 
 
-def test_visits_told_are_those_of_the_network_after(town):
+def test_visits_told_are_those_of_the_network_after_when_everybody_chooses_anew():
+    town = bank_town.plan(bank_town.make_scenario(economics={"inertia": 1.0}))
     market = town.ledger.market_after.outlets
     moves, there = town.relocation.moves, town.formats.destinations
     for name in ("visits_per_day", "deposits_wan"):

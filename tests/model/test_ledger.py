@@ -17,6 +17,13 @@ def town():
 
 
 @pytest.fixture(scope="module")
+def plain():
+    """Return the town where nobody is drawn to a brand: its ledger is that of whole-network runs."""
+    rules = {"relocation": {"max_moves": 3}, "economics": {"inertia": 1.0}}
+    return bank_town.plan(bank_town.make_scenario(**rules))
+
+
+@pytest.fixture(scope="module")
 def moves(town):
     assert len(town.ledger.moves) == 3
     return town.ledger.moves
@@ -34,8 +41,9 @@ def test_market_effects_add_up_to_the_difference_of_two_runs(town, moves):
     assert net.sum() == pytest.approx(after - before, abs=1e-9 * before)
 
 
-def test_each_move_is_the_difference_of_whole_networks(town, moves):
+def test_each_move_is_the_difference_of_whole_networks(plain):
     """Carry out the moves one by one with whole-network runs: open first, then close."""
+    town, moves = plain, plain.ledger.moves
     evidence, scenario = town.evidence, town.scenario
     settings = (scenario.market, scenario.access)
     all_after = outlets_after(evidence, town.formats, scenario)
@@ -113,7 +121,8 @@ def test_every_visit_of_a_move_is_accounted_for(moves):
     assert (moves[["from_rivals_visits", "to_rivals_visits", "to_outside_visits"]] > 0.0).all(axis=None)
 
 
-def test_the_network_after_is_that_of_a_run_from_scratch(town):
+def test_the_network_after_is_that_of_a_run_from_scratch(plain):
+    town = plain
     evidence, scenario, ledger = town.evidence, town.scenario, town.ledger
     outlets = outlets_after(evidence, town.formats, scenario)
     access = measure_access(evidence.demand, evidence.grid, outlets, Travel(scenario.access))

@@ -1,11 +1,13 @@
+from collections import Counter
 from dataclasses import replace
 
 import bank_town
+import numpy as np
 import pandas as pd
 import pytest
 
 from siteplanner.model.access import Travel, measure_access
-from siteplanner.model.totals import network_totals
+from siteplanner.model.totals import network_totals, people_by_way
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,47 @@ def test_coverage_by_own_any_bank_and_any_point_is_counted_by_hand(town):
 
 def test_without_points_and_hours_nothing_is_said_of_them(town):
     assert not town.ledger.kpis.index.str.contains("point|open").any()
+
+
+def test_people_beyond_reach_and_covered_people_are_everybody(town):
+    kpis = town.ledger.kpis
+    for kind in ("own", "any"):
+        everybody = kpis.loc[f"covered_{kind}", ["before", "after"]] + kpis.loc[f"uncovered_{kind}"]
+        assert everybody[["before", "after"]].tolist() == pytest.approx([103_000.0] * 2, rel=1e-12)
+
+
+def test_townships_one_closure_away_from_none_are_counted_by_hand(town):
+    evidence, kpis = town.evidence, town.ledger.kpis
+    for when, branches in (("before", evidence.branches), ("after", town.formats.branches_after)):
+        own = Counter(t for t in branches["township_id"].dropna() if t)
+        anyone = own + Counter(t for t in evidence.competitors["township_id"].dropna() if t)
+        assert kpis.loc["townships_with_own", when] == len(own)
+        assert kpis.loc["townships_one_own", when] == sum(n == 1 for n in own.values())
+        assert kpis.loc["townships_one_any", when] == sum(n == 1 for n in anyone.values())
+
+
+def test_the_distance_that_5_percent_exceed_by_sorting_everybody(town):
+    evidence = town.evidence
+    people = evidence.demand.cells["residents"]
+    cells = np.radians(evidence.grid.cells.loc[people.index[people > 0.0], ["lat", "lon"]].to_numpy())
+    for when, branches in (("before", evidence.branches), ("after", town.formats.branches_after)):
+        ours = np.radians(branches[["lat", "lon"]].to_numpy())
+        gap = cells[:, None] - ours[None]
+        half = np.sin(gap[..., 0] / 2) ** 2
+        half += np.cos(cells[:, None, 0]) * np.cos(ours[None, :, 0]) * np.sin(gap[..., 1] / 2) ** 2
+        km = (2 * 6371.0088 * np.arcsin(np.sqrt(half))).min(axis=1)
+        found, weight = town.ledger.kpis.loc["p95_km_own", when], people[people > 0.0].to_numpy()
+        assert weight[km < found - 1e-6].sum() < 0.95 * weight.sum()
+        assert weight[km <= found + 1e-6].sum() >= 0.95 * weight.sum() * (1.0 - 1e-9)
+
+
+def test_people_by_way_of_travel_are_everybody(town):
+    """Rows that begin on a road go by the way of their settlement class; all others go straight."""
+    evidence, settings = town.evidence, town.scenario.access
+    reach = evidence.access.reach
+    assert people_by_way(evidence.demand, reach, settings)["straight"] == pytest.approx(103_000.0)
+    on_road = np.arange(reach.cell_id.size) % 2 == 0
+    told = people_by_way(evidence.demand, replace(reach, on_road=on_road), settings)
+    residents = evidence.demand.cells["residents"].loc[reach.cell_id]
+    assert sum(told.values()) == pytest.approx(103_000.0)
+    assert told["straight"] == pytest.approx(residents[~on_road].sum())

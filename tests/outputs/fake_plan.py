@@ -24,6 +24,7 @@ from siteplanner.model.lattice import Lattice
 from siteplanner.model.ledger import Ledger
 from siteplanner.model.market import Market
 from siteplanner.model.quotas import Quotas
+from siteplanner.model.reconciliation import BRIDGE
 from siteplanner.model.relocation import Proof, Relocation
 from siteplanner.model.scores import Scores
 from siteplanner.model.sites import Candidates
@@ -499,7 +500,10 @@ class _Maker:
             index=pd.Index(["own_outlets", "covered_own", "covered_own_share"], name="kpi"),
         )
         counties = fill(tables.COUNTY_KPIS, layers.counties.index, rng)
-        return Ledger(table, kpis, counties, access_after, market)
+        lines = ["choice_wan", "inertia_wan", *BRIDGE, "net_wan"]
+        amounts = [30.0, 10.0, 40.0, -3.0, -2.0, -5.0, 20.0, 50.0]
+        bridge = pd.DataFrame({"deposits_wan": amounts}, index=pd.Index(lines, name="line"))
+        return Ledger(table, kpis, counties, bridge, access_after, market)
 
     def clusters(self, layers: Layers) -> Clusters:
         ids = layers.branches.index.to_numpy()

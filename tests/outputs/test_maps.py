@@ -14,8 +14,9 @@ import shapely
 
 from siteplanner import tables
 from siteplanner.labels import all_labels, section_labels
+from siteplanner.model.barriers import Barriers
 from siteplanner.outputs.maps import write_map
-from siteplanner.outputs.maps.borders import code_rings
+from siteplanner.outputs.maps.borders import barrier_lines, code_rings
 from siteplanner.outputs.maps.cells import (
     class_breaks,
     coverage_change,
@@ -248,3 +249,29 @@ def test_scripts_hold_no_words_of_their_own():
         assert not re.search("[\u3400-\u9fff]", text)
         assert "innerHTML" not in text
         assert text.count("\n") < 400
+
+
+def read_line(steps):
+    return np.cumsum(np.array(steps).reshape(-1, 2), axis=0) * 1e-4
+
+
+def test_barriers_travel_as_lines_and_areas():
+    river = shapely.MultiLineString([[(112.0, 37.0), (112.1, 37.2)], [(112.2, 37.0), (112.3, 37.1)]])
+    lake = shapely.Polygon([(112.0, 37.0), (112.1, 37.0), (112.1, 37.1)])
+    told = barrier_lines(Barriers(np.array([river, lake]), np.array([2.0, np.nan])))
+    assert [read_line(steps).round(4).tolist() for steps in told["lines"]] == [
+        [[112.0, 37.0], [112.1, 37.2]],
+        [[112.2, 37.0], [112.3, 37.1]],
+    ]
+    assert len(told["areas"]) == 1
+    assert read_line(told["areas"][0][0]).round(4).tolist() == [
+        list(point) for point in shapely.get_coordinates(lake).round(4).tolist()
+    ]
+    assert barrier_lines(None) == {"lines": [], "areas": []}
+
+
+def test_service_points_are_dots_without_names(plan):
+    points = pd.DataFrame({"lon": [112.1], "lat": [37.2], "kind": ["agent"]}, index=["<b>secret</b>"])
+    facts = gather_facts(replace(plan, layers=replace(plan.layers, service_points=points)), "zh")
+    assert facts["points"] == {"lon": [112.1], "lat": [37.2]}
+    assert gather_facts(plan, "zh")["points"] == {"lon": [], "lat": []}

@@ -1,10 +1,14 @@
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+import pandas as pd
 import pytest
+import shapely
 
 from siteplanner.labels import label
+from siteplanner.model.barriers import Barriers
 from siteplanner.outputs.maps import write_map
 from tests.outputs.fake_plan import HOSTILE, PROVINCE, fake_plan
 
@@ -102,6 +106,37 @@ def test_hostile_names_show_as_text(pages, open_page, language):
     page.fill("input[type=search]", "img")
     assert page.query_selector(".found img") is None
     assert_quiet(seen)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_service_points_and_barriers_are_switches_only_where_they_are_given(open_page, tmp_path, language):
+    plan = fake_plan()
+    (west, south), (east, north) = (plan.grid.cells[["lon", "lat"]].agg(end) for end in ("min", "max"))
+    points = pd.DataFrame({"lon": [west, east], "lat": [south, north], "kind": "agent"}, index=["P1", "P2"])
+    river = shapely.LineString([(west, south), (east, north)])
+    lake = shapely.box(west, south, (west + east) / 2, (south + north) / 2)
+    barriers = Barriers(np.array([river, lake]), np.array([2.0, np.nan]))
+    given = replace(plan, layers=replace(plan.layers, service_points=points, barriers=barriers))
+    for name, told in (("with", given), ("without", plan)):
+        write_map(told, tmp_path / f"{name}.html", language)
+    seen = open_page(tmp_path / "with.html")
+    seen.page.click("#tab-layers")
+    for key in ("points", "barriers"):
+        box = seen.page.locator(f"input[data-overlay={key}]")
+        assert not box.is_checked()
+        box.check()
+        assert label(f"map.overlay_{key}", language) in seen.page.inner_text("body")
+    drawn = seen.page.evaluate("""() => {
+        let n = 0;
+        siteplanner.app.map.eachLayer((layer) => { n += layer.options.color === "#9a3412" ? 1 : 0; });
+        return n;
+    }""")
+    assert drawn == 2
+    assert_quiet(seen)
+    bare = open_page(tmp_path / "without.html")
+    bare.page.click("#tab-layers")
+    for key in ("points", "barriers"):
+        assert bare.page.locator(f"input[data-overlay={key}]").count() == 0
 
 
 def test_a_move_tells_its_reasons_and_flies(pages, open_page):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import geopandas as gpd
@@ -263,9 +264,30 @@ def test_two_models_that_disagree_are_both_shown(plan):
     net = float(plan.ledger.moves["net_wan"].sum())
 
     def told(change):
-        kpis = plan.ledger.kpis.copy()
-        kpis.loc["deposits_own_wan"] = [1_000.0, 1_000.0 + change, "10,000 CNY"]
-        return render_report(replace(plan, ledger=replace(plan.ledger, kpis=kpis)), "en", "0.1.0")
+        lines = plan.ledger.reconciliation.copy()
+        lines.loc[["market_net_wan", "net_wan"], "deposits_wan"] = [change, net]
+        return render_report(replace(plan, ledger=replace(plan.ledger, reconciliation=lines)), "en", "0.1.0")
 
     assert "the market model of the whole network says" in told(net * 0.5)
     assert "the market model of the whole network says" not in told(net * 1.05)
+
+
+def test_the_two_counts_of_deposits_are_led_over_line_by_line(plan):
+    html = unescape(render_report(plan, "en", "0.1.0"))
+    section = html[html.index(label("report.reconciliation_title", "en") + "</h3>") :]
+    shown = [section.index(label(f"kpis.{line}", "en")) for line in plan.ledger.reconciliation.index]
+    assert shown == sorted(shown)
+    assert "<b>+40</b>" in section or "<strong>+40</strong>" in section
+    assert label("report.why_inertia_wan", "en") in section
+
+
+def test_moves_on_which_the_models_differ_are_named(plan):
+    moves = plan.ledger.moves.assign(models_differ=[False, True, False, True, False, False])
+    moves = moves.assign(retention=0.9, retention_choice=0.52)
+    html = unescape(render_report(replace(plan, ledger=replace(plan.ledger, moves=moves)), "en", "0.1.0"))
+    assert "for 2 of the moves (no. 2, 4) the retention" in html
+    assert html.count("keeps 90% of the old place's deposits, the choice model 52%") == 2
+    none = replace(plan, ledger=replace(plan.ledger, moves=moves.assign(models_differ=False)))
+    assert "the two models differ" not in render_report(none, "en", "0.1.0").lower()
+    every = replace(plan, ledger=replace(plan.ledger, moves=moves.assign(models_differ=True)))
+    assert "for all 6 moves the retention" in render_report(every, "en", "0.1.0")

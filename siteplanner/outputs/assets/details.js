@@ -72,7 +72,10 @@
         [words.t("gross_gain"), n(move.gross_gain_wan), wan], [words.t("cannibalised"), n(-move.cannibalised_wan), wan],
         [words.t("lost"), n(-move.lost_wan), wan], [words.t("lost_range"), range, wan], [words.t("net"), n(move.net_wan, 0, true), wan, true],
         [words.t("retention"), words.percent(move.retention, 0)],
+        [words.t("retention_range"), words.percent(move.retention_low, 0) + "–" + words.percent(move.retention_high, 0)],
+        [words.t("retention_choice"), words.percent(move.retention_choice, 0)],
       ], words.t("deposits")),
+      move.models_differ && el("p", { class: "warned" }, words.t("models_differ")),
       table([
         [words.t("npv"), n(move.npv_wan, 0, true), wan, true], [words.t("capex"), n(move.capex_wan), wan],
         [words.t("payback"), years, move.payback_years === null ? "" : words.t("unit_years")],

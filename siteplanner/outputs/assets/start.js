@@ -128,6 +128,25 @@
     return { destinations, rejected };
   }
 
+  // Only where the scenario names them: a switch without anything behind it says nothing.
+  function pointLayers(app, layered, view, radiusAt) {
+    const points = app.facts.points;
+    return points.lon.length ? [layered("points", "#0f766e", "dot",
+      view(sp.drawDots(points, "rgba(15, 118, 110, 0.8)", radiusAt), "dots"), false, points.lon.length)] : [];
+  }
+
+  function barrierLayers(app, layered) {
+    const { lines, areas } = app.facts.barriers;
+    if (!lines.length && !areas.length) return [];
+    const style = { color: "#9a3412", weight: 2, opacity: 0.85, interactive: false, pane: "borders" };
+    const shapes = L.layerGroup();
+    for (const line of sp.rings(lines, app.facts.unit_deg)) shapes.addLayer(L.polyline(line, style));
+    for (const area of areas) {
+      shapes.addLayer(L.polygon(sp.rings(area, app.facts.unit_deg), { ...style, fillColor: "#9a3412", fillOpacity: 0.2 }));
+    }
+    return [layered("barriers", "#9a3412", "line", shapes, false, lines.length + areas.length)];
+  }
+
   function overlays(app, drawn) {
     const { words, facts, map } = app;
     const layered = (key, colour, kind, layer, on, count, name) => ({ key, colour, kind, on, count,
@@ -150,6 +169,8 @@
     const around = [
       layered("rivals", "#8a94a3", "dot", view(sp.drawDots(facts.rivals, "rgba(92, 103, 120, 0.75)", radiusAt), "dots"),
         false, facts.rivals.lon.length),
+      ...pointLayers(app, layered, view, radiusAt),
+      ...barrierLayers(app, layered),
       layered("inclusive", "#b0568a", "tint", drawn.tint, true, app.counties.filter((c) => c.inclusive).length),
       layered("names", PAPER_INK, "text", view(names(app), "names"), true),
     ];

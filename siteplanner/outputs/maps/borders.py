@@ -5,11 +5,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from siteplanner.model.barriers import Barriers
 from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
 
 # Largest detail left out, degrees: about 400 m, a pixel when the province fills the screen; no source.
 TOLERANCE_DEG = 0.004
+# The same for barriers, about 50 m: a river's bends matter more than a border's; no source.
+BARRIER_TOLERANCE_DEG = 0.0005
 UNIT_DEG = 1e-4  # coordinates travel as whole units of this, each as the step from the one before
 
 
@@ -42,13 +45,28 @@ def county_shapes(plan: Plan) -> dict[str, object]:
 
 def code_rings(shape: shapely.Geometry) -> list[list[int]]:
     """Return each ring as whole units: the first point, then steps, longitude and latitude in turn."""
-    rings = shapely.get_rings(shapely.get_parts(shape))
-    coded = []
-    for ring in rings:
-        units = np.rint(shapely.get_coordinates(ring) / UNIT_DEG).astype(np.int64)
-        steps = np.diff(units, axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
-        coded.append(steps.ravel().tolist())
-    return coded
+    return [_code_steps(ring) for ring in shapely.get_rings(shapely.get_parts(shape))]
+
+
+def _code_steps(line: shapely.Geometry) -> list[int]:
+    units = np.rint(shapely.get_coordinates(line) / UNIT_DEG).astype(np.int64)
+    steps = np.diff(units, axis=0, prepend=np.zeros((1, 2), dtype=np.int64))
+    return [int(step) for step in steps.ravel()]
+
+
+def barrier_lines(barriers: Barriers | None) -> dict[str, object]:
+    """Return what straight trips get around or across as coded lines, and polygons as coded rings.
+
+    Nothing where the scenario names no barriers.
+    """
+    shapes = np.empty(0, dtype=object) if barriers is None else barriers.shapes
+    parts = shapely.get_parts(shapely.simplify(shapes, BARRIER_TOLERANCE_DEG))
+    parts = parts[~shapely.is_empty(parts)]
+    flat = shapely.get_dimensions(parts) == 1
+    return {
+        "lines": [_code_steps(line) for line in parts[flat]],
+        "areas": [code_rings(area) for area in parts[~flat]],
+    }
 
 
 def _union(shapes: "gpd.GeoSeries") -> shapely.Geometry:

@@ -13,7 +13,7 @@ import pandas as pd
 from siteplanner import tables
 from siteplanner.labels import section_labels
 from siteplanner.outputs.beaten import beaten_by
-from siteplanner.outputs.maps.borders import county_shapes
+from siteplanner.outputs.maps.borders import barrier_lines, county_shapes
 from siteplanner.outputs.maps.text import plain_text
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
@@ -39,6 +39,8 @@ def gather_facts(plan: Plan, language: Language) -> dict[str, object]:
         "townships": _columns(plan.layers.townships, ["name", "lon", "lat", "county_id"]),
         "branches": _branches(plan),
         "rivals": _columns(plan.layers.competitors, ["lon", "lat"]),
+        "points": _columns(_points(plan), ["lon", "lat"]),
+        "barriers": barrier_lines(plan.layers.barriers),
         "sites": _sites(plan),
         "moves": _moves(plan),
         "rejected": _rejected(plan),
@@ -83,6 +85,12 @@ def _plain(values: "pd.Series[Any]", name: str) -> list[object]:
         decimals = DEGREE_DECIMALS if name in {"lon", "lat"} else 3
         return [float(n) if np.isfinite(n) else None for n in np.round(numbers, decimals)]
     return ["" if pd.isna(value) else plain_text(str(value)) for value in values]
+
+
+def _points(plan: Plan) -> pd.DataFrame:
+    """Return the points that serve without being an outlet; nothing without that layer."""
+    points = plan.layers.service_points
+    return pd.DataFrame({"lon": [], "lat": []}, dtype=float) if points is None else points
 
 
 def _zones(plan: Plan) -> dict[str, list[object]]:
