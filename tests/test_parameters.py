@@ -122,6 +122,13 @@ CHANGED = {
     "market.rival_city": 2.0,
     "market.rival_rural_urban": 2.0,
     "market.rival_rural_township": 2.0,
+    "zones.method": "regions",
+    "zones.least_visits": 400.0,
+    "zones.core_visits": 300.0,
+    "zones.link_m": 600.0,
+    "zones.clusters": "leaf",
+    "zones.shifts": 1,
+    "zones.viable_years": 0.1,
     "zones.dense_supply_pct": 20.0,
     "zones.dense_overlap": 0.95,
     "zones.dense_lq": 50.0,
@@ -212,6 +219,9 @@ WITH = {
     "economics.short_move_retention": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
+WITH |= {f"zones.{name}": {"zones.method": "hdbscan"} for name in ("core_visits", "link_m", "clusters")}
+WITH |= {"zones.least_visits": {"zones.method": "regions"}}
+WITH["zones.clusters"] = {"zones.method": "hdbscan", "zones.least_visits": 15.0, "zones.core_visits": 5.0}
 WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}
 WITH |= {
     f"market.decay_{key}": {"market.decay_form": form}
@@ -242,8 +252,8 @@ WHERE_LITTLE_IS_TOLD = {
 
 STEPS = (
     "get_engine", "make_grid", "sum_people", "sum_footfall", "settle_residents", "estimate_demand", "equip",
-    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "find_zones",
-    "set_quotas",
+    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "look_ahead",
+    "find_zones", "set_quotas",
 )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("county_kpis", county, tables.COUNTY_KPIS),
         ("kpis", _kpis(plan, language), tables.KPIS),
         ("zones", zones, tables.ZONES),
+        ("zones_dropped", plan.zones.dropped.reset_index(), tables.ZONES_DROPPED),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("forecast", _forecast(plan), tables.FORECAST),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),

@@ -4,10 +4,10 @@ import pytest
 import shapely
 from planted_city import BLANK, DENSE, EAST, INFLOW, LISTED, WEST, City, shuffled
 
+from siteplanner.model.saturation import shrunk_lq
 from siteplanner.model.zone_rules import (
     count_in_cells,
     percentile_within,
-    shrunk_lq,
     surplus_visits,
     typical_supply,
     unmet_visits,
