@@ -221,7 +221,15 @@ WITH = {
 }
 WITH |= {f"zones.{name}": {"zones.method": "hdbscan"} for name in ("core_visits", "link_m", "clusters")}
 WITH |= {"zones.least_visits": {"zones.method": "regions"}}
-WITH["zones.clusters"] = {"zones.method": "hdbscan", "zones.least_visits": 15.0, "zones.core_visits": 5.0}
+# Few places of the small region feed a branch: where deposits earn nine tenths, all do.
+FED = {"economics.spread": 0.9}
+WITH |= {"zones.true_blank_pct": FED, "zones.min_residents": FED}
+WITH["zones.clusters"] = {
+    "zones.method": "hdbscan",
+    "zones.least_visits": 5.0,
+    "zones.core_visits": 3.0,
+    **FED,
+}
 WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}
 WITH |= {
     f"market.decay_{key}": {"market.decay_form": form}

@@ -96,7 +96,8 @@ def _core_distances(
     core = _walk_out(indptr, near[order], far[order], weight, needed)
     alone = weight >= needed
     inside = np.sqrt(needed / np.where(alone, weight, np.inf) / np.pi) * side_km
-    return np.where(alone, inside, core)
+    # Points of one place are as dense as can be told apart.
+    return np.maximum(np.where(alone, inside, core), _SAME_KM)
 
 
 @njit(cache=True)

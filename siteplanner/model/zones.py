@@ -298,9 +298,10 @@ def _name_classes(zones: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
 
 
 def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places: Places) -> np.ndarray:
-    """Name zones after county and largest development inside, else the county's nearest township seat.
+    """Name zones after their county, its nearest township seat and the largest development inside.
 
     The remainders of a county (balanced, thin) and listed counties as a whole bear the county's name alone.
+    Zones to act on that would share a name are told apart by a number, in the order of their ids.
     """
     county = zones["county_id"].map(places.counties["name"]).astype("str")
     place = pd.Series("", index=zones.index, dtype="str")
@@ -313,8 +314,10 @@ def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places:
     inside = zone_of.reindex(cell[cell >= 0]).to_numpy()
     first = pd.Series(largest["name"].to_numpy()[cell >= 0], index=inside)
     first = first[~first.index.duplicated()]
-    place = place.mask(~whole, first.reindex(zones.index).fillna(place))
-    return np.asarray((county + " " + place).str.strip())
+    inside_it = first.reindex(zones.index).fillna("").where(~whole, "")
+    name = (county + " " + place).str.strip() + (" " + inside_it).str.rstrip()
+    again = name[~whole].groupby(name[~whole]).cumcount().reindex(zones.index, fill_value=0) + 1
+    return np.asarray(name.where(again == 1, name + " " + again.astype("str")))
 
 
 def _nearest_township(zone: "pd.Series[Any]", townships: pd.DataFrame) -> str:

@@ -69,6 +69,7 @@ CANDIDATES = Table("candidates", "site_id", "where a branch could move to, sorte
     *PLACED,
     Column("zone_id", "text", "", "zone in which it lies"),
     Column("origin", "text", "", "why it is a candidate", values=("zone", "development", "township", "user")),
+    Column("reason", "text", "", "what speaks for the place, before any score", values=("offered", "homes_coming", "homes_new", "new_district", "seat_unmet", "seat_listed", "spot_unmet", "spot_growth", "spot_inclusive")),
     Column("destination_type", "text", "", "kind of destination (the speech's three, and inclusive)", values=DESTINATION_TYPES),
     Column("settlement", "text", "", "settlement class of its cell", values=SETTLEMENTS),
     Column("gap_visits", "float", "1/day", "unmet visits within cover_min", 0),
