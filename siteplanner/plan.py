@@ -27,6 +27,7 @@ from siteplanner.model.relocation import Relocation, relocate
 from siteplanner.model.residents import settle_residents
 from siteplanner.model.scores import Scores, score_places
 from siteplanner.model.sites import Candidates, propose_sites
+from siteplanner.model.viability import look_ahead
 from siteplanner.model.zones import Places, Zones, find_zones
 from siteplanner.scenario import Scenario
 from siteplanner.stopwatch import Stopwatch, Watcher, nobody
@@ -112,7 +113,9 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     forecast = forecast_demand(grid, residents, demand, market, scenario.demand)
     clock.step("zones")
     places = Places(layers.counties, layers.townships, layers.developments)
-    zones = find_zones(grid, demand, access, market, places, scenario.zones)
+    money = (scenario.market, scenario.economics, scenario.zones)
+    prospects = look_ahead(access, market, forecast, branches, layers.competitors, layers.catalogue, money)
+    zones = find_zones(grid, demand, access, market, places, scenario.zones, prospects)
     clock.step("quotas")
     limits = (scenario.quotas, scenario.rules, scenario.demand)
     quotas = set_quotas(grid, demand, outlets, layers.counties, limits)

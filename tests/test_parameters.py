@@ -122,6 +122,13 @@ CHANGED = {
     "market.rival_city": 2.0,
     "market.rival_rural_urban": 2.0,
     "market.rival_rural_township": 2.0,
+    "zones.method": "regions",
+    "zones.least_visits": 400.0,
+    "zones.core_visits": 300.0,
+    "zones.link_m": 600.0,
+    "zones.clusters": "leaf",
+    "zones.shifts": 1,
+    "zones.viable_years": 0.1,
     "zones.dense_supply_pct": 20.0,
     "zones.dense_overlap": 0.95,
     "zones.dense_lq": 50.0,
@@ -217,6 +224,17 @@ WITH = {
     "economics.short_move_range": {"economics.short_move_u_km": 40.0},
     "economics.short_move_ct_km": {"relocation.sources": [], "relocation.max_moves": 9},
 }
+WITH |= {f"zones.{name}": {"zones.method": "hdbscan"} for name in ("core_visits", "link_m", "clusters")}
+WITH |= {"zones.least_visits": {"zones.method": "regions"}}
+# Few places of the small region feed a branch: where deposits earn nine tenths, all do.
+FED = {"economics.spread": 0.9}
+WITH |= {"zones.true_blank_pct": FED, "zones.min_residents": FED}
+WITH["zones.clusters"] = {
+    "zones.method": "hdbscan",
+    "zones.least_visits": 5.0,
+    "zones.core_visits": 3.0,
+    **FED,
+}
 WITH |= {f"access.raam_{kind}_min": {"access.measure": "raam"} for kind in ("core", "urban", "town", "rural")}
 WITH |= {
     f"market.decay_{key}": {"market.decay_form": form}
@@ -247,8 +265,8 @@ WHERE_LITTLE_IS_TOLD = {
 
 STEPS = (
     "get_engine", "make_grid", "sum_people", "sum_footfall", "settle_residents", "estimate_demand", "equip",
-    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "find_zones",
-    "set_quotas",
+    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "look_ahead",
+    "find_zones", "set_quotas",
 )  # fmt: skip
 
 

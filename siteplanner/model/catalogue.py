@@ -15,6 +15,9 @@ FLAGS = ("full_service", "manual_cash")
 RENT_REFERENCE = "urban"
 """Settlement class at whose rent the running costs of the catalogue are stated."""
 
+NEW_RATING = "B"
+"""A new place has no service rating yet: the neutral one stands in (D§4)."""
+
 WAN = 10_000.0
 MONTHS = 12
 

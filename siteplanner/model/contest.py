@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from siteplanner.model.access import Access, by_settlement
 from siteplanner.model.capture import Network, gather_network, join_rows, minutes_matrix, place_matrix
-from siteplanner.model.catalogue import Catalogue
+from siteplanner.model.catalogue import NEW_RATING, Catalogue
 from siteplanner.model.demand import Demand
 from siteplanner.model.grid import Grid, nearest_cells
 from siteplanner.model.market import Market
@@ -22,9 +22,6 @@ from siteplanner.scenario import MarketSettings, Scenario
 from siteplanner.tables import FORMATS
 
 CNY_PER_WAN = 10_000.0
-
-NEW_RATING = "B"
-"""A new place has no service rating yet: the neutral one stands in (D§4)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

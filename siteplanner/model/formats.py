@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from siteplanner import tables
-from siteplanner.model.catalogue import floor_area, running_cost
-from siteplanner.model.contest import NEW_RATING, Contest, Evidence
+from siteplanner.model.catalogue import NEW_RATING, floor_area, running_cost
+from siteplanner.model.contest import Contest, Evidence
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.rules import LOCAL_FORMAT
 from siteplanner.scenario import Scenario

@@ -12,7 +12,7 @@ from siteplanner.model.focal import make_disc, sum_near
 from siteplanner.model.grid import Grid, cell_ids, nearest_cells
 from siteplanner.model.sphere import great_circle_km, nearest_km, unit_vectors
 from siteplanner.model.zones import Places, Zones
-from siteplanner.scenario import RelocationSettings, Scenario
+from siteplanner.scenario import Scenario
 
 # A development gives a candidate of its own from this many households; no source.
 MIN_HOUSEHOLDS = 500.0
@@ -26,6 +26,18 @@ EMERGING_LEISURE = 1.5
 
 # Rival outlets in the surroundings that show a market in being; no source.
 EMERGING_RIVALS = 2
+
+# Where people gather (`demand.people_gained`), as many at leisure as the region's mean are enough.
+GROWING_LEISURE = 1.0
+
+# Why a spot that no name suggests is a candidate, by the class of its zone.
+_SPOT_REASONS = {
+    "blank_true": "spot_unmet",
+    "blank": "spot_unmet",
+    "blank_contested": "spot_unmet",
+    "inflow": "spot_growth",
+    "inclusive": "spot_inclusive",
+}
 
 _KIND_TO_TYPE = {"functional": "functional", "market": "emerging"}
 
@@ -64,7 +76,7 @@ def propose_sites(
     candidate found before: developments by size, township seats by id, then the best spots of each zone.
     None lies in a dense zone.
     """
-    ground = _survey(grid, demand, access, zones, places, scenario.relocation)
+    ground = _survey(grid, demand, access, zones, places, scenario)
     if len(user_sites):
         chosen = _take_sites(user_sites, grid)
     else:
@@ -77,6 +89,7 @@ def propose_sites(
         zone_id=at["zone_id"].to_numpy(),
         settlement=at["settlement"].to_numpy(),
         destination_type=_destination_types(chosen, at),
+        reason=chosen["reason"].where(chosen["reason"] != "", at["zone_class"].map(_SPOT_REASONS).to_numpy()),
     )
     reach = pairs_within(demand, grid, chosen, access.travel)
     gap = _gap_within(reach, zones.cells["gap"], scenario.access.cover_min)
@@ -91,12 +104,14 @@ def _survey(
     access: Access,
     zones: Zones,
     places: Places,
-    settings: RelocationSettings,
+    scenario: Scenario,
 ) -> _Ground:
     """Gather by cell: zone, spacing of its settlement class, unmet visits within it, and who is around."""
     kinds = demand.cells["settlement"].reindex(grid.cells.index)
     own = access.outlets["own"].to_numpy(dtype=bool)
-    spacing = pd.Series({name: float(getattr(settings, f"spacing_{name}_km")) for name in tables.SETTLEMENTS})
+    spacing = pd.Series(
+        {name: float(getattr(scenario.relocation, f"spacing_{name}_km")) for name in tables.SETTLEMENTS}
+    )
     local_gap = np.zeros(len(grid.cells))
     for name in tables.SETTLEMENTS:
         of_class = (kinds == name).to_numpy()
@@ -113,6 +128,8 @@ def _survey(
         settlement=kinds,
         spacing_km=spacing.reindex(kinds).to_numpy(),
         local_gap=local_gap,
+        growing=demand.cells["people_gained"].reindex(grid.cells.index).to_numpy()
+        >= scenario.zones.inflow_people,
         day_night=_index_near("work", grid, demand),
         leisure_index=_index_near("leisure", grid, demand),
         rivals_near=np.round(sum_near(rival_count, grid, make_disc(grid.lattice, SURROUNDINGS_M))),
@@ -133,7 +150,7 @@ def _index_near(column: str, grid: Grid, demand: Demand) -> np.ndarray:
 
 def _take_sites(sites: pd.DataFrame, grid: Grid) -> pd.DataFrame:
     cell = nearest_cells(grid, sites["lon"].to_numpy(), sites["lat"].to_numpy())
-    return sites.assign(cell=cell, origin="user", kind="")
+    return sites.assign(cell=cell, origin="user", kind="", reason="offered")
 
 
 def _from_developments(places: Places, grid: Grid, scenario: Scenario) -> pd.DataFrame:
@@ -144,7 +161,13 @@ def _from_developments(places: Places, grid: Grid, scenario: Scenario) -> pd.Dat
     found = listed.loc[handed_over & (listed["households"].to_numpy() >= MIN_HOUSEHOLDS)].sort_index()
     found = found.sort_values("households", ascending=False, kind="stable")
     cell = cell_ids(grid, found["lon"].to_numpy(), found["lat"].to_numpy())
-    found = found[["name", "lon", "lat", "kind"]].assign(cell=cell, origin="development")
+    ahead = pd.to_datetime(found["handover"]).dt.year.to_numpy(dtype=float) > scenario.demand.plan_year
+    district = found["kind"].isin(_KIND_TO_TYPE).to_numpy()
+    found = found[["name", "lon", "lat", "kind"]].assign(
+        cell=cell,
+        origin="development",
+        reason=np.select([district, ahead], ["new_district", "homes_coming"], default="homes_new"),
+    )
     return found.loc[cell >= 0]
 
 
@@ -154,7 +177,10 @@ def _from_townships(places: Places, grid: Grid, ground: _Ground) -> pd.DataFrame
     cell = cell_ids(grid, found["lon"].to_numpy(), found["lat"].to_numpy())
     found = found[["name", "lon", "lat"]].assign(cell=cell, origin="township", kind="").loc[cell >= 0]
     at = ground.cells.reindex(found["cell"])
-    return found.loc[((at["local_gap"] > 0) | at["inclusive"]).to_numpy()]
+    unmet = at["local_gap"].to_numpy() > 0
+    kept: pd.DataFrame = found.assign(reason=np.where(unmet, "seat_unmet", "seat_listed"))
+    wanted: np.ndarray = np.logical_or(unmet, at["inclusive"].to_numpy(dtype=bool))
+    return kept[wanted]
 
 
 def _generate(named: pd.DataFrame, ground: _Ground, zones: Zones, scenario: Scenario) -> pd.DataFrame:
@@ -198,7 +224,9 @@ def _best_spots(ground: _Ground, zones: Zones, taken: np.ndarray, per_zone: int)
             spots.append((str(order[zone_id]), float(lon[best]), float(lat[best]), int(cells.index[best])))
             room[best] = False
             room &= great_circle_km(lon, lat, lon[best], lat[best]) >= spacing
-    return pd.DataFrame(spots, columns=["name", "lon", "lat", "cell"]).assign(origin="zone", kind="")
+    return pd.DataFrame(spots, columns=["name", "lon", "lat", "cell"]).assign(
+        origin="zone", kind="", reason=""
+    )
 
 
 def _cut(found: pd.DataFrame, ground: _Ground, max_sites: int) -> pd.DataFrame:
@@ -257,12 +285,17 @@ def _number(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _destination_types(found: pd.DataFrame, at: pd.DataFrame) -> np.ndarray:
-    """Return the speech's kinds: listed county first, then what the development is, then who is around."""
+    """Return the speech's kinds: listed county first, then what the development is, then who is around.
+
+    An emerging market has rivals already and either leisure or growth; a functional district has more people
+    by day than live there; all else is where people live.
+    """
     kind = found["kind"].map(_KIND_TO_TYPE).fillna("").to_numpy(dtype=object)
     homes = (found["origin"] == "development").to_numpy()
     work = at["day_night"].to_numpy() >= FUNCTIONAL_DAY_NIGHT
-    leisure = at["leisure_index"].to_numpy() >= EMERGING_LEISURE
-    market = leisure & (at["rivals_near"].to_numpy() >= EMERGING_RIVALS)
+    leisure, growing = at["leisure_index"].to_numpy(), at["growing"].to_numpy(dtype=bool)
+    lively = (leisure >= EMERGING_LEISURE) | (growing & (leisure >= GROWING_LEISURE))
+    market = lively & (at["rivals_near"].to_numpy() >= EMERGING_RIVALS)
     inclusive = (at["zone_class"] == "inclusive").to_numpy() | at["inclusive"].to_numpy(dtype=bool)
     return np.select(
         [inclusive, kind != "", homes, market, work],

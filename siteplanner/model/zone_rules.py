@@ -12,6 +12,7 @@ from siteplanner.model.focal import Disc, make_disc, spread, sum_near, take
 from siteplanner.model.gi_star import adjust_upper_tail, gi_star
 from siteplanner.model.grid import Grid, cell_ids
 from siteplanner.model.market import Market
+from siteplanner.model.saturation import shrunk_lq
 from siteplanner.scenario import ZoneSettings
 
 # Kinds of cells in the raster of rules; zones refine dense and blank by what lies inside them.
@@ -21,6 +22,9 @@ BALANCED, THIN, DENSE, BLANK, INFLOW, INCLUSIVE = range(6)
 DENSE_MIN_OUTLETS = 2
 
 _MEDIAN = 50.0
+
+# What holds for this share of the visits of an area holds for the area; no source. A cell is its own area.
+MAIN_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +36,12 @@ class Bands:
     is_urban: np.ndarray
 
 
-def make_bands(grid: Grid, demand: Demand, settings: ZoneSettings) -> Bands:
+def make_bands(grid: Grid, settlement: np.ndarray, settings: ZoneSettings) -> Bands:
     """Make the distance bands: core, urban and town cells look `band_urban_m` far, others `band_rural_m`."""
     return Bands(
         urban=make_disc(grid.lattice, settings.band_urban_m),
         rural=make_disc(grid.lattice, settings.band_rural_m),
-        is_urban=demand.cells["settlement"].to_numpy() != "rural",
+        is_urban=settlement != "rural",
     )
 
 
@@ -120,19 +124,6 @@ def _discoveries(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return q
 
 
-def shrunk_lq(
-    own: np.ndarray, potential: np.ndarray, city_own: np.ndarray, city_potential: np.ndarray
-) -> np.ndarray:
-    """Return own outlets against those expected from potential, (own + 1) / (expected + 1).
-
-    The location quotient of D§6.2 with the weight of one outlet that is just as expected: 1 for the city as a
-    whole, near 1 where little is expected. (Adding 1 to the outlets alone, as D§6.2 sketches, makes every
-    area without potential a dense one.)
-    """
-    share = np.divide(potential, city_potential, out=np.zeros(potential.shape), where=city_potential > 0)
-    return np.asarray((own + 1.0) / (city_own * share + 1.0))
-
-
 def count_in_cells(grid: Grid, points: pd.DataFrame, weight: np.ndarray) -> np.ndarray:
     """Sum a weight of points (lon, lat) by cell, in the order of the cells; points outside are left out."""
     ids = cell_ids(grid, points["lon"].to_numpy(), points["lat"].to_numpy())
@@ -141,41 +132,61 @@ def count_in_cells(grid: Grid, points: pd.DataFrame, weight: np.ndarray) -> np.n
     return np.bincount(place, weights=np.asarray(weight, dtype=float)[inside], minlength=len(grid.cells))
 
 
-def measure_cells(
-    grid: Grid, demand: Demand, access: Access, market: Market, settings: ZoneSettings
-) -> pd.DataFrame:
+def gather_cells(grid: Grid, demand: Demand, access: Access) -> pd.DataFrame:
+    """Join what the rules start from, by cell of the grid: demand, access and county."""
+    renamed = demand.cells.rename(columns={"visits_per_day": "visits"})
+    cells = renamed.join(access.cells).reindex(grid.cells.index)
+    return cells.assign(
+        county_id=grid.cells["county_id"],
+        unreached=np.isinf(cells["minutes_own"].to_numpy()).astype(float),
+        remote=(np.isinf(cells["minutes_any"].to_numpy()) & (cells["residents"].to_numpy() > 0)).astype(
+            float
+        ),
+    )
+
+
+def own_points(access: Access, market: Market) -> pd.DataFrame:
+    """List own outlets by id with the visits they win and how many of these siblings would serve."""
+    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
+    volume = market.outlets.reindex(own.index)
+    won = volume["visits_per_day"].to_numpy(dtype=float)
+    return own[["lon", "lat"]].assign(won=won, shared=won * volume["overlap"].to_numpy(dtype=float))
+
+
+def measure_cells(grid: Grid, cells: pd.DataFrame, own: pd.DataFrame, settings: ZoneSettings) -> pd.DataFrame:
     """Return what the rules look at, by cell: gap and surplus with their Gi*, own outlets near, overlap.
 
     ``own_near`` and ``overlap_near`` count the own outlets within the cell's distance band; the overlap of
     D§6.2 is weighted by their predicted visits.
+
+    Parameters
+    ----------
+    cells
+        `gather_cells`, on this grid or shifted to it.
+    own
+        `own_points`.
     """
-    cells = (
-        demand.cells.rename(columns={"visits_per_day": "visits"}).join(access.cells).reindex(grid.cells.index)
-    )
     visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
     supply = cells["supply_own"].to_numpy()
     typical = typical_supply(supply, visits, settlement)
     gap = unmet_visits(supply, visits, typical)
-    bands = make_bands(grid, demand, settings)
+    bands = make_bands(grid, settlement, settings)
     gap_z = _score_cluster(gap, cells, grid, bands)
     surplus_z = _score_cluster(surplus_visits(supply, visits, typical), cells, grid, bands)
-    own = access.outlets.loc[access.outlets["own"].to_numpy(dtype=bool)].sort_index()
-    volume = market.outlets.reindex(own.index)
-    won = volume["visits_per_day"].to_numpy(dtype=float)
-    shared = won * volume["overlap"].to_numpy(dtype=float)
-    won_near = sum_in_band(count_in_cells(grid, own, won), grid, bands)
-    shared_near = sum_in_band(count_in_cells(grid, own, shared), grid, bands)
-    own_inside = count_in_cells(grid, own, np.ones(len(own)))
-    own_near = np.round(sum_in_band(own_inside, grid, bands))
+    won, shared, one = (
+        count_in_cells(grid, own, weight)
+        for weight in (own["won"].to_numpy(), own["shared"].to_numpy(), np.ones(len(own)))
+    )
+    won_near, shared_near = (sum_in_band(values, grid, bands) for values in (won, shared))
+    own_near = np.round(sum_in_band(one, grid, bands))
     return cells.assign(
-        county_id=grid.cells["county_id"],
         typical_supply=typical,
         gap=gap,
         gap_z=gap_z,
         gap_q=_discoveries(gap_z, visits > 0),
         surplus_z=surplus_z,
         surplus_q=_discoveries(surplus_z, visits > 0),
-        own_inside=own_inside,
+        own_inside=one,
         own_near=own_near,
         overlap_near=np.divide(
             shared_near, won_near, out=np.zeros(len(cells)), where=(own_near > 0) & (won_near > 0)
@@ -184,36 +195,56 @@ def measure_cells(
     )
 
 
-def _is_dense(cells: pd.DataFrame, counted: np.ndarray, lq: np.ndarray, settings: ZoneSettings) -> np.ndarray:
-    supply, settlement = cells["supply_own"].to_numpy(), cells["settlement"].to_numpy()
-    high = supply >= percentile_within(supply, settlement, counted, settings.dense_supply_pct)
-    crowded = (cells["overlap_near"].to_numpy() >= settings.dense_overlap) | (lq >= settings.dense_lq)
-    clustered = cells["surplus_q"].to_numpy() <= settings.fdr_q
-    several = cells["own_near"].to_numpy() >= DENSE_MIN_OUTLETS
-    return np.asarray(counted & high & crowded & clustered & several)
+def prepare_rules(cells: pd.DataFrame, counties: pd.DataFrame, settings: ZoneSettings) -> pd.DataFrame:
+    """Add to measured cells what the rules compare them with: bars by settlement class, city, quotient.
+
+    All of it are numbers (yes is 1), so that an area can be judged by the means of its cells.
+    """
+    settlement, counted = cells["settlement"].to_numpy(), cells["visits"].to_numpy() > 0
+    city = cells["county_id"].map(counties["prefecture"])
+    totals = cells.assign(city=city).groupby("city")[["own_inside", "potential_wan"]].transform("sum")
+
+    def bar(column: str, percent: float) -> np.ndarray:
+        return percentile_within(cells[column].to_numpy(), settlement, counted, percent)
+
+    return cells.assign(
+        listed=cells["county_id"].map(counties["inclusive"]).astype(float),
+        city_own=totals["own_inside"],
+        city_potential=totals["potential_wan"],
+        lq=shrunk_lq(
+            cells["own_near"], cells["potential_near"], totals["own_inside"], totals["potential_wan"]
+        ),
+        gap_found=(counted & (cells["gap_q"].to_numpy() <= settings.fdr_q)).astype(float),
+        surplus_found=(counted & (cells["surplus_q"].to_numpy() <= settings.fdr_q)).astype(float),
+        dense_bar=bar("supply_own", settings.dense_supply_pct),
+        wanted_bar=bar("visits", settings.blank_demand_pct),
+        blank_bar=bar("supply_own", settings.blank_supply_pct),
+        growth_bar=bar("growth_per_year", settings.inflow_growth_pct),
+        thin_bar=bar("visits", settings.thin_demand_pct),
+    )
 
 
-def _is_blank(cells: pd.DataFrame, counted: np.ndarray, settings: ZoneSettings) -> np.ndarray:
-    visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
-    supply = cells["supply_own"].to_numpy()
-    wanted = visits >= percentile_within(visits, settlement, counted, settings.blank_demand_pct)
-    low = supply <= percentile_within(supply, settlement, counted, settings.blank_supply_pct)
-    unserved = low | np.isinf(cells["minutes_own"].to_numpy())
-    return np.asarray(counted & wanted & unserved & (cells["gap_q"].to_numpy() <= settings.fdr_q))
+def _is_dense(areas: pd.DataFrame, settings: ZoneSettings) -> "pd.Series[bool]":
+    crowded = (areas["overlap_near"] >= settings.dense_overlap) | (areas["lq"] >= settings.dense_lq)
+    several = areas["own_near"] >= DENSE_MIN_OUTLETS
+    high = areas["supply_own"] >= areas["dense_bar"]
+    return high & crowded & several & (areas["surplus_found"] >= MAIN_SHARE)
 
 
-def _is_inflow(cells: pd.DataFrame, counted: np.ndarray, settings: ZoneSettings) -> np.ndarray:
-    growth, settlement = cells["growth_per_year"].to_numpy(), cells["settlement"].to_numpy()
-    fast = growth >= percentile_within(growth, settlement, counted, settings.inflow_growth_pct)
-    grown = fast & (growth > 0) & (cells["people_gained"].to_numpy() >= settings.inflow_people)
-    coming = cells["pipeline_near"].to_numpy() >= settings.inflow_households
-    unserved = cells["supply_own"].to_numpy() < cells["typical_supply"].to_numpy()
-    unserved = unserved | (cells["supply_own"].to_numpy() == 0)
-    return np.asarray((grown | coming) & unserved)
+def _is_blank(areas: pd.DataFrame) -> "pd.Series[bool]":
+    unserved = (areas["supply_own"] <= areas["blank_bar"]) | (areas["unreached"] >= MAIN_SHARE)
+    return (areas["visits"] >= areas["wanted_bar"]) & unserved & (areas["gap_found"] >= MAIN_SHARE)
 
 
-def classify_cells(cells: pd.DataFrame, counties: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
-    """Return the kind of every cell (D§6.3); the first rule that holds decides.
+def _is_inflow(areas: pd.DataFrame, settings: ZoneSettings) -> "pd.Series[bool]":
+    fast = (areas["growth_per_year"] >= areas["growth_bar"]) & (areas["growth_per_year"] > 0)
+    grown = fast & (areas["people_gained"] >= settings.inflow_people)
+    coming = areas["pipeline_near"] >= settings.inflow_households
+    return (grown | coming) & ((areas["supply_own"] < areas["typical_supply"]) | (areas["supply_own"] == 0))
+
+
+def classify_areas(areas: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
+    """Return the kind of every cell, or of every area of cells (D§6.3); the first rule that holds decides.
 
     1. *inclusive by list*: policy, not measurement, names the county; all of it, so that no such county is
        ever a source of moves.
@@ -222,28 +253,21 @@ def classify_cells(cells: pd.DataFrame, counties: pd.DataFrame, settings: ZoneSe
     4. *inflow*: demand to come (D§6.3: "D not yet high") below the typical own supply.
     5. *inclusive by distance*: people without any bank within reach who are too few for 3 and 4.
     6. *thin*, 7. *balanced*.
+
+    Parameters
+    ----------
+    areas
+        Columns of `prepare_rules`, of cells or of areas (`zone_areas.describe_areas`).
     """
-    visits, settlement = cells["visits"].to_numpy(), cells["settlement"].to_numpy()
-    counted = visits > 0
-    city = cells["county_id"].map(counties["prefecture"]).to_numpy()
-    listed = cells["county_id"].map(counties["inclusive"]).to_numpy(dtype=bool)
-    totals = cells.assign(city=city).groupby("city")[["own_inside", "potential_wan"]].transform("sum")
-    lq = shrunk_lq(
-        cells["own_near"].to_numpy(),
-        cells["potential_near"].to_numpy(),
-        totals["own_inside"].to_numpy(),
-        totals["potential_wan"].to_numpy(),
-    )
-    remote = (cells["residents"].to_numpy() > 0) & np.isinf(cells["minutes_any"].to_numpy())
-    few = visits <= percentile_within(visits, settlement, counted, settings.thin_demand_pct)
+    counted = areas["visits"] > 0
     return np.select(
         [
-            listed,
-            _is_dense(cells, counted, lq, settings),
-            _is_blank(cells, counted, settings),
-            _is_inflow(cells, counted, settings),
-            remote,
-            few | ~counted,
+            areas["listed"] >= MAIN_SHARE,
+            counted & _is_dense(areas, settings),
+            counted & _is_blank(areas),
+            _is_inflow(areas, settings),
+            areas["remote"] >= MAIN_SHARE,
+            (areas["visits"] <= areas["thin_bar"]) | ~counted,
         ],
         [INCLUSIVE, DENSE, BLANK, INFLOW, INCLUSIVE, THIN],
         default=BALANCED,

@@ -48,15 +48,20 @@ def smooth_kinds(kinds: np.ndarray, counties: np.ndarray, n_kinds: int) -> np.nd
     return kinds
 
 
+def neighbour_pairs(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the flat places of cells that touch (8 neighbours) and share a key other than -1."""
+    numbers = np.arange(keys.size).reshape(keys.shape)
+    starts, ends = [], []
+    for shift in _HALF_SHIFTS:
+        start = numbers[(_shifted(keys, shift) == keys) & (keys != _NOWHERE)]
+        starts.append(start)
+        ends.append(start + shift[0] * keys.shape[1] + shift[1])
+    return np.concatenate(starts), np.concatenate(ends)
+
+
 def join_cells(keys: np.ndarray) -> np.ndarray:
     """Give numbers to the contiguous parts (8 neighbours) of equal keys; -1 where the key is -1."""
-    numbers = np.arange(keys.size).reshape(keys.shape)
-    ends = []
-    for shift in _HALF_SHIFTS:
-        same = (_shifted(keys, shift) == keys) & (keys != _NOWHERE)
-        ends.append((numbers[same], numbers[same] + shift[0] * keys.shape[1] + shift[1]))
-    start = np.concatenate([pair[0] for pair in ends])
-    end = np.concatenate([pair[1] for pair in ends])
+    start, end = neighbour_pairs(keys)
     graph = coo_array((np.ones(start.size, dtype=np.int8), (start, end)), shape=(keys.size, keys.size))
     _, labels = connected_components(graph, directed=False)
     return np.where(keys != _NOWHERE, labels.reshape(keys.shape), _NOWHERE)

@@ -1,6 +1,7 @@
 """Meso sets layout: dense zones, potential-blank zones and the classes needed to act."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -14,8 +15,13 @@ from siteplanner.model.demand import Demand
 from siteplanner.model.focal import spread
 from siteplanner.model.grid import Grid, cell_ids
 from siteplanner.model.market import Market
+from siteplanner.model.saturation import capture, fair_share, retail_saturation, shrunk_lq
 from siteplanner.model.sphere import great_circle_km
-from siteplanner.model.zone_shapes import dissolve, join_cells, smooth_kinds
+from siteplanner.model.viability import Prospects, win_deposits
+from siteplanner.model.zone_areas import KINDS, Areas, form_areas
+from siteplanner.model.zone_floors import find_small, starve, sum_parts
+from siteplanner.model.zone_shapes import dissolve
+from siteplanner.model.zone_shifts import measure_stability
 from siteplanner.scenario import ZoneSettings
 
 # Letters of the zone ids: hold for balanced, growth for inflow.
@@ -28,23 +34,27 @@ _LETTERS = {
     rules.INCLUSIVE: "I",
 }
 
-# Remote people are few by nature; below this many a hamlet is no zone of its own. No source.
-INCLUSIVE_MIN_RESIDENTS = 200.0
-
-# A blank zone is contested, or truly blank, when this share of its visits lies in such cells; no source.
-MAIN_SHARE = 0.5
+# Classes of zones that fell away, by kind; only these four can.
+_CLASSES = {
+    rules.DENSE: "dense",
+    rules.BLANK: "blank",
+    rules.INFLOW: "inflow",
+    rules.INCLUSIVE: "inclusive",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zones:
-    """Zones with their polygons, and the zone of every cell."""
+    """Zones with their polygons, the zone of every cell, and what was too small for a zone to act on."""
 
     zones: gpd.GeoDataFrame
     cells: pd.DataFrame
+    dropped: pd.DataFrame
 
     def __post_init__(self) -> None:
         tables.check(self.zones, tables.ZONES)
         tables.check(self.cells, tables.ZONE_CELLS)
+        tables.check(self.dropped, tables.ZONES_DROPPED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,24 +67,51 @@ class Places:
 
 
 def find_zones(
-    grid: Grid, demand: Demand, access: Access, market: Market, places: Places, settings: ZoneSettings
+    grid: Grid,
+    demand: Demand,
+    access: Access,
+    market: Market,
+    places: Places,
+    settings: ZoneSettings,
+    prospects: Prospects | None = None,
 ) -> Zones:
-    """Classify every cell (D§6.3), join contiguous cells of one class and county, dissolve and name them.
+    """Classify cells or areas of cells (D§6.3), form zones within counties, dissolve and name them.
 
-    Cells change to the kind of most of their neighbours (`smooth_kinds`). Contiguous parts too small to act
-    on become balanced: blank and inflow parts below `min_residents`, dense parts with fewer than two own
-    outlets, remote parts below `INCLUSIVE_MIN_RESIDENTS`. Balanced and thin cells form one zone per county
-    and class.
+    Areas too small to act on become balanced and are listed (`zone_floors.find_small`). Balanced and thin
+    cells form one zone per county and class.
+
+    Parameters
+    ----------
+    prospects
+        What a light branch meets anywhere; without them no zone is asked whether it feeds one.
     """
     counties = places.counties.sort_index()
-    cells = rules.measure_cells(grid, demand, access, market, settings)
-    kind, part = _form_parts(grid, cells, counties, settings)
-    cells = cells.assign(kind=kind, zone_id=_name_parts(cells, kind, part))
+    start = rules.gather_cells(grid, demand, access)
+    own = rules.own_points(access, market)
+
+    def measure(on: Grid, given: pd.DataFrame) -> pd.DataFrame:
+        measured = rules.measure_cells(on, given, own, settings)
+        return rules.prepare_rules(measured, counties, settings)
+
+    def find(on: Grid, given: pd.DataFrame) -> np.ndarray:
+        return form_areas(on, measure(on, given), settings).kind
+
+    cells = measure(grid, start)
+    areas = form_areas(grid, cells, settings)
+    stable = measure_stability(grid, start, areas.kind, settings.shifts, find)
+    parts = sum_parts(grid, cells, areas)
+    small = find_small(parts, settings)
+    if prospects is not None:
+        small = starve(small, parts, partial(win_deposits, prospects, demand, grid), prospects.least_wan)
+    dropped = _list_dropped(parts, small, places)
+    kind, part = _fall_back(areas, small, cells["county_id"])
+    cells = cells.assign(kind=kind, zone_id=_name_parts(cells, kind, part), stability=stable)
     cells = cells.assign(
         row=grid.cells["row"],
         col=grid.cells["col"],
         lon=grid.cells["lon"],
         lat=grid.cells["lat"],
+        share_own=market.cells["share_own"],
         **_supply_marks(cells, settings),
     )
     zones = _total_zones(cells, grid.lattice.cell_m)
@@ -86,7 +123,8 @@ def find_zones(
     columns = [column.name for column in tables.ZONES.columns if column.name not in {"zone_id", "geometry"}]
     return Zones(
         zones=gpd.GeoDataFrame(zones[columns], geometry=shapes, crs="EPSG:4326"),
-        cells=cells[["zone_id", "gap", "gap_z", "gap_q", "surplus_z"]],
+        cells=cells[["zone_id", "gap", "gap_z", "gap_q", "surplus_z", "stability"]],
+        dropped=dropped,
     )
 
 
@@ -95,35 +133,28 @@ def _lay(codes: np.ndarray, grid: Grid) -> np.ndarray:
     return spread(codes.astype(np.int64) + 1, grid.cells, grid.lattice) - 1
 
 
-def _form_parts(
-    grid: Grid, cells: pd.DataFrame, counties: gpd.GeoDataFrame, settings: ZoneSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return kind and number of the part of every cell."""
-    rows, cols = grid.cells["row"].to_numpy(), grid.cells["col"].to_numpy()
-    county = counties.index.get_indexer(cells["county_id"])
-    n_kinds = len(_LETTERS)
-    laid = _lay(rules.classify_cells(cells, counties, settings), grid)
-    kind = smooth_kinds(laid, _lay(county, grid), n_kinds)[rows, cols]
-    part = join_cells(_lay(county * n_kinds + kind, grid))[rows, cols]
-    listed = cells["county_id"].map(counties["inclusive"]).to_numpy(dtype=bool)
-    sums = cells[["residents", "own_inside"]].groupby(part).transform("sum")
-    small = ~listed & _too_small(kind, sums, settings.min_residents)
-    kind = np.where(small, rules.BALANCED, kind)
+def _fall_back(areas: Areas, small: pd.Series, county_id: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return kind and number of each cell's zone: small areas and remainders join by county and kind."""
+    fell = (small != "").reindex(areas.number, fill_value=False).to_numpy()
+    kind = np.where(fell, rules.BALANCED, areas.kind)
     whole = (kind == rules.BALANCED) | (kind == rules.THIN)
-    # Parts are numbered from 0: numbers below are free for the counties' remainders.
-    part = np.where(whole, -1 - (county * n_kinds + kind), part)
-    return kind, part
+    county = pd.factorize(county_id, sort=True)[0]
+    # Areas are numbered from 0: numbers below are free for the counties' remainders.
+    return kind, np.where(whole, -1 - (county * KINDS + kind), areas.number)
 
 
-def _too_small(kind: np.ndarray, sums: pd.DataFrame, min_residents: float) -> np.ndarray:
-    """Mark cells of parts too small to act on, from the residents and own outlets of each cell's part."""
-    residents, own = sums["residents"].to_numpy(), sums["own_inside"].to_numpy()
-    wanted = (kind == rules.BLANK) | (kind == rules.INFLOW)
-    return np.asarray(
-        (wanted & (residents < min_residents))
-        | ((kind == rules.DENSE) & (own < rules.DENSE_MIN_OUTLETS))
-        | ((kind == rules.INCLUSIVE) & (residents < INCLUSIVE_MIN_RESIDENTS))
-    )
+def _list_dropped(parts: pd.DataFrame, small: pd.Series, places: Places) -> pd.DataFrame:
+    """List what fell away, most deposits first."""
+    gone = parts.loc[small != ""].assign(reason=small[small != ""])
+    gone = gone.sort_values(["potential_wan", "cell"], ascending=[False, True], kind="stable")
+    county = gone["county_id"].map(places.counties["name"]).astype("str")
+    seat = pd.Series([_nearest_township(row, places.townships) for _, row in gone.iterrows()], dtype="str")
+    return gone.assign(
+        name=(county + " " + seat.set_axis(gone.index)).str.strip(),
+        zone_class=gone["kind"].map(_CLASSES),
+    ).set_axis(pd.RangeIndex(1, len(gone) + 1, name="number"))[
+        [column.name for column in tables.ZONES_DROPPED.columns]
+    ]
 
 
 def _name_parts(cells: pd.DataFrame, kind: np.ndarray, part: np.ndarray) -> pd.Series:
@@ -163,13 +194,14 @@ def _total_zones(cells: pd.DataFrame, cell_m: float) -> pd.DataFrame:
     weighted = cells.assign(
         grown=cells["growth_per_year"] * cells["residents"],
         weight=cells["visits"] + cells["visits"].mean() * 1e-9 + np.finfo(float).tiny,
+        won=cells["potential_wan"] * cells["share_own"],
     )
     weighted = weighted.assign(x=weighted["lon"] * weighted["weight"], y=weighted["lat"] * weighted["weight"])
     groups = weighted.groupby("zone_id", sort=True)
     summed = groups[
         [
             "residents", "aged_60", "visits", "potential_wan", "gap", "pipeline_households", "own_inside",
-            "visits_few_rivals", "visits_many_rivals", "grown", "weight", "x", "y",
+            "visits_few_rivals", "visits_many_rivals", "won", "grown", "weight", "x", "y",
         ]
     ].sum()  # fmt: skip
     firsts = groups[["county_id", "kind"]].first()
@@ -181,7 +213,7 @@ def _total_zones(cells: pd.DataFrame, cell_m: float) -> pd.DataFrame:
     nearest = pd.Series(km, index=weighted.index).groupby(weighted["zone_id"], sort=True).idxmin()
     residents = summed["residents"]
     return (
-        summed.drop(columns=["grown", "weight", "x", "y"])
+        summed.drop(columns=["won", "grown", "weight", "x", "y"])
         .assign(
             county_id=firsts["county_id"],
             kind=firsts["kind"],
@@ -190,6 +222,8 @@ def _total_zones(cells: pd.DataFrame, cell_m: float) -> pd.DataFrame:
             lat=cells["lat"].reindex(nearest).to_numpy(),
             growth_per_year=(summed["grown"] / residents.where(residents > 0)).fillna(0.0),
             gap_z=groups["gap_z"].max(),
+            stability=groups["stability"].mean(),
+            capture=capture(summed["won"], summed["potential_wan"]),
         )
         .rename(columns={"visits": "visits_per_day", "gap": "gap_visits"})
     )
@@ -209,9 +243,14 @@ def _add_outlets(
     own = outlets.loc[is_own]
     sums = own.assign(earned=own["deposits_wan"] * own["performance"]).groupby("zone_id")
     held = sums[["deposits_wan", "earned", "counter_hours"]].sum().reindex(zones.index, fill_value=0.0)
+    theirs = outlets.loc[~is_own].groupby("zone_id")["deposits_wan"].sum()
+    theirs = theirs.reindex(zones.index, fill_value=0.0)
+    n_own = own.groupby("zone_id").size().reindex(zones.index, fill_value=0)
+    n_all = outlets.groupby("zone_id").size().reindex(zones.index, fill_value=0)
     return zones.assign(
-        own_outlets=own.groupby("zone_id").size().reindex(zones.index, fill_value=0),
-        rival_outlets=outlets.loc[~is_own].groupby("zone_id").size().reindex(zones.index, fill_value=0),
+        own_outlets=n_own,
+        rival_outlets=n_all - n_own,
+        fair_share=fair_share(held["earned"], held["earned"] + theirs, n_own, n_all),
         counter_hours=held["counter_hours"],
         performance=(held["earned"] / held["deposits_wan"].where(held["deposits_wan"] > 0)).fillna(1.0),
     )
@@ -221,18 +260,14 @@ def _add_indices(zones: pd.DataFrame, counties: gpd.GeoDataFrame, settings: Zone
     """Add prefecture, location quotient, retail saturation (D§6.2) and the final class."""
     prefecture = zones["county_id"].map(counties["prefecture"])
     city = zones.groupby(prefecture)[["own_outlets", "potential_wan", "counter_hours"]].transform("sum")
-    lq = rules.shrunk_lq(
-        zones["own_outlets"].to_numpy(),
-        zones["potential_wan"].to_numpy(),
-        city["own_outlets"].to_numpy(),
-        city["potential_wan"].to_numpy(),
-    )
-    hours = zones["counter_hours"].where(zones["counter_hours"] > 0)
-    relative = (zones["potential_wan"] / hours) / (city["potential_wan"] / city["counter_hours"])
     return zones.assign(
         prefecture=prefecture,
-        lq=lq,
-        irs=relative.fillna(np.inf),
+        lq=shrunk_lq(
+            zones["own_outlets"], zones["potential_wan"], city["own_outlets"], city["potential_wan"]
+        ),
+        irs=retail_saturation(
+            zones["potential_wan"], zones["counter_hours"], city["potential_wan"], city["counter_hours"]
+        ),
         zone_class=_name_classes(zones, settings),
     )
 
@@ -247,8 +282,8 @@ def _name_classes(zones: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
             dense & (performance < settings.saturated_performance),
             dense & (performance >= settings.productive_performance),
             dense,
-            blank & (zones["visits_many_rivals"].to_numpy() > MAIN_SHARE * visits),
-            blank & (zones["visits_few_rivals"].to_numpy() > MAIN_SHARE * visits),
+            blank & (zones["visits_many_rivals"].to_numpy() > rules.MAIN_SHARE * visits),
+            blank & (zones["visits_few_rivals"].to_numpy() > rules.MAIN_SHARE * visits),
             blank,
             kind == rules.INFLOW,
             kind == rules.INCLUSIVE,
@@ -263,9 +298,10 @@ def _name_classes(zones: pd.DataFrame, settings: ZoneSettings) -> np.ndarray:
 
 
 def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places: Places) -> np.ndarray:
-    """Name zones after county and largest development inside, else the county's nearest township seat.
+    """Name zones after their county, its nearest township seat and the largest development inside.
 
     The remainders of a county (balanced, thin) and listed counties as a whole bear the county's name alone.
+    Zones to act on that would share a name are told apart by a number, in the order of their ids.
     """
     county = zones["county_id"].map(places.counties["name"]).astype("str")
     place = pd.Series("", index=zones.index, dtype="str")
@@ -278,8 +314,10 @@ def _describe_zones(zones: pd.DataFrame, zone_of: pd.Series, grid: Grid, places:
     inside = zone_of.reindex(cell[cell >= 0]).to_numpy()
     first = pd.Series(largest["name"].to_numpy()[cell >= 0], index=inside)
     first = first[~first.index.duplicated()]
-    place = place.mask(~whole, first.reindex(zones.index).fillna(place))
-    return np.asarray((county + " " + place).str.strip())
+    inside_it = first.reindex(zones.index).fillna("").where(~whole, "")
+    name = (county + " " + place).str.strip() + (" " + inside_it).str.rstrip()
+    again = name[~whole].groupby(name[~whole]).cumcount().reindex(zones.index, fill_value=0) + 1
+    return np.asarray(name.where(again == 1, name + " " + again.astype("str")))
 
 
 def _nearest_township(zone: "pd.Series[Any]", townships: pd.DataFrame) -> str:

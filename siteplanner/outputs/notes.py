@@ -1,12 +1,17 @@
 """What the run did without, in words."""
 
-from siteplanner.outputs.wording import column_word, known
+from siteplanner import tables
+from siteplanner.model.viability import break_even_wan
+from siteplanner.outputs.wording import column_word, known, money
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
 CENSUS_TOLERANCE = 0.005
 """A raster may differ from the census of a county by this share before it is told (D§12.1)."""
 
+
+UNSTABLE = 0.5
+"""A zone of which shifted lattices find less than this share again is told; no source."""
 
 NAMED = 10
 """So many outlets are named one by one; all are counted."""
@@ -20,6 +25,7 @@ def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], st
         *_layer_notes(plan),
         *_census_notes(plan),
         *_pull_notes(plan),
+        *_zone_notes(plan, language),
     )
     return [(note, note_text(note, language)) for note in notes]
 
@@ -76,6 +82,24 @@ def _pull_notes(plan: Plan) -> list[tuple[str, ...]]:
         for key, ids in (("no_pull", zero), ("assumed_pull", untold))
         if len(ids)
     ]
+
+
+def _zone_notes(plan: Plan, language: Language) -> list[tuple[str, ...]]:
+    """Tell how many areas were too small for a zone, and which zones hang on where the lattice begins."""
+    notes: list[tuple[str, ...]] = []
+    dropped, zones = plan.zones.dropped, plan.zones.zones
+    if len(dropped):
+        poor = int((dropped["reason"] == "not_viable").sum())
+        needed = break_even_wan(
+            plan.layers.catalogue, plan.scenario.zones.viable_years, plan.scenario.economics
+        )
+        notes.append(("zones_dropped", f"{len(dropped):,}", f"{poor:,}", money(needed, language)))
+    acting = zones["zone_class"].isin((*tables.DENSE, *tables.DESTINATION))
+    names = zones.loc[acting & (zones["stability"] < UNSTABLE), "name"] if "stability" in zones else ()
+    if len(names):
+        more = " …" if len(names) > NAMED else ""
+        notes.append(("zones_unstable", f"{len(names):,}", ", ".join(map(str, names[:NAMED])) + more))
+    return notes
 
 
 def note_text(note: tuple[str, ...], language: Language) -> str:

@@ -101,6 +101,8 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("kpis", _kpis(plan, language), tables.KPIS),
         ("reconciliation", _reconciliation(plan, language), tables.RECONCILIATION),
         ("zones", zones, tables.ZONES),
+        ("zones_dropped", plan.zones.dropped.reset_index(), tables.ZONES_DROPPED),
+        ("candidates", plan.candidates.sites.reset_index(), tables.CANDIDATES),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("forecast", _forecast(plan), tables.FORECAST),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),

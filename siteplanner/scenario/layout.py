@@ -1,5 +1,7 @@
 """Parameters of the layout: zones, quotas, candidate sites, queues and scores."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from siteplanner.scenario.sections import NonNegative, Positive, Section, Share
@@ -8,6 +10,33 @@ from siteplanner.scenario.sections import NonNegative, Positive, Section, Share
 class ZoneSettings(Section):
     """Zone classes: percentiles of the cells with visits of one settlement class (D§6.3 [A])."""
 
+    method: Literal["classes", "hdbscan", "regions"] = Field(
+        default="classes",
+        description="what is judged by the rules: cells, which then join; clusters of demand (HDBSCAN); or contiguous regions of like cells (max-p)",
+    )
+    least_visits: Positive = Field(
+        default=100.0,
+        description="hdbscan, regions: fewest visits a day, all banks, of a cluster or region; no source",
+    )
+    core_visits: Positive = Field(
+        default=50.0,
+        description="hdbscan: visits a day within a cell's core distance, HDBSCAN's min_samples by weight; no source",
+    )
+    link_m: Positive = Field(
+        default=1_500.0,
+        le=10_000.0,
+        description="hdbscan: no link between cells of a cluster is longer, m (D§6.3: 0.8-1 km in towns)",
+    )
+    clusters: Literal["eom", "leaf"] = Field(
+        default="eom",
+        description="hdbscan: take the clusters that persist longest (excess of mass), or the finest of the tree",
+    )
+    shifts: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="times that zones are found again on a lattice shifted by a part of a cell, for their stability; no source",
+    )
     dense_supply_pct: float = Field(
         default=75.0, ge=0, le=100, description="dense: own supply from this percentile"
     )
@@ -57,6 +86,11 @@ class ZoneSettings(Section):
     min_residents: NonNegative = Field(
         default=2_000.0,
         description="blank and inflow zones with fewer residents fall back to balanced; no source",
+    )
+    viable_years: Positive = Field(
+        default=8.0,
+        le=50.0,
+        description="blank and inflow zones fall back to balanced where what a light branch would win does not pay its running cost and this part of its fit-out, years (D§6.3)",
     )
 
 

@@ -10,9 +10,10 @@ ZONE_CELLS = Table("zone_cells", "cell_id", "zone and gap, by cell", (
     Column("gap_z", "float", "1", "Gi* of the gap, standardised within settlement class; 0 without visits"),
     Column("gap_q", "float", "1", "its one-sided p-value after Benjamini-Hochberg; 1 without visits", 0, 1),
     Column("surplus_z", "float", "1", "Gi* of visits x (1 - typical over own supply), standardised likewise"),
+    Column("stability", "float", "1", "share of the cell that is of the same kind on shifted lattices", 0, 1.000001, absent="zones.shifts is 0"),
 ))  # fmt: skip
 
-ZONES = Table("zones", "zone_id", "contiguous areas of one class within one county", (
+ZONES = Table("zones", "zone_id", "areas of one class within one county", (
     Column("zone_class", "text", "", "class", values=ZONE_CLASSES),
     Column("name", "text", "", "place names that describe it, e.g. county and main township or development"),
     Column("county_id", "text", "", "county"),
@@ -28,10 +29,24 @@ ZONES = Table("zones", "zone_id", "contiguous areas of one class within one coun
     Column("rival_outlets", "int", "1", "rival outlets inside", 0),
     Column("lq", "float", "1", "own outlets against potential, city mean 1, shrunk (D§6.2)", 0),
     Column("irs", "float", "1", "potential per own counter-hour against the city mean (D§6.2); infinite without supply", 0),
+    Column("fair_share", "float", "1", "own share of the deposits of the outlets inside over own share of these outlets (D§6.2); 0 without own outlets", 0),
+    Column("capture", "float", "1", "share of its deposits that own outlets win, wherever they stand", 0, 1.000001),
     Column("growth_per_year", "float", "1/year", "growth of residents"),
     Column("pipeline_households", "float", "1", "households to be handed over within the horizon", 0),
     Column("gap_z", "float", "1", "largest Gi* of the gap inside"),
+    Column("stability", "float", "1", "share of its area that is of the same kind on shifted lattices", 0, 1.000001, absent="zones.shifts is 0"),
     Column("geometry", "geometry", "deg", "its cells dissolved, WGS 84"),
+))  # fmt: skip
+
+ZONES_DROPPED = Table("zones_dropped", "number", "areas of a class to act on that are too small for it and count as balanced, most deposits first", (
+    Column("zone_class", "text", "", "class", values=("dense", "blank", "inflow", "inclusive")),
+    Column("name", "text", "", "place names that describe it, e.g. county and main township or development"),
+    Column("county_id", "text", "", "county"),
+    *lonlat(),
+    Column("residents", "float", "1", "residents", 0),
+    Column("visits_per_day", "float", "1/day", "branch visits, all banks", 0),
+    Column("potential_wan", "float", "10,000 CNY", "household deposits", 0),
+    Column("reason", "text", "", "why it is too small", values=("few_residents", "few_outlets", "few_remote", "not_viable")),
 ))  # fmt: skip
 
 COUNTY_QUOTAS = Table("county_quotas", "county_id", "how many branches a county should gain or lose", (
@@ -54,6 +69,7 @@ CANDIDATES = Table("candidates", "site_id", "where a branch could move to, sorte
     *PLACED,
     Column("zone_id", "text", "", "zone in which it lies"),
     Column("origin", "text", "", "why it is a candidate", values=("zone", "development", "township", "user")),
+    Column("reason", "text", "", "what speaks for the place, before any score", values=("offered", "homes_coming", "homes_new", "new_district", "seat_unmet", "seat_listed", "spot_unmet", "spot_growth", "spot_inclusive")),
     Column("destination_type", "text", "", "kind of destination (the speech's three, and inclusive)", values=DESTINATION_TYPES),
     Column("settlement", "text", "", "settlement class of its cell", values=SETTLEMENTS),
     Column("gap_visits", "float", "1/day", "unmet visits within cover_min", 0),

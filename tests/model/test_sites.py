@@ -214,3 +214,40 @@ def test_spots_of_a_listed_county_bear_the_name_of_the_nearest_seat(city, zones)
     seat = {"t3": "Hills Upper Mill", "t4": "Hills Lower Mill"}
     assert len(spots)
     assert spots["name"].tolist() == [seat[township] for township in spots["township_id"]]
+
+
+def test_every_candidate_tells_why_it_is_one(city, zones):
+    sites = propose(city, zones, demand={"plan_year": 2026, "horizon_years": 5}).sites
+    by_name = sites.set_index("name")
+    # Handed over in 2027; a seat with unmet visits around it.
+    assert by_name.loc["Spring Garden", "reason"] == "homes_coming"
+    assert by_name.loc["New Town", "reason"] == "seat_unmet"
+    late = propose(city, zones, demand={"plan_year": 2028, "horizon_years": 5}).sites.set_index("name")
+    assert late.loc["Spring Garden", "reason"] == "homes_new"
+    spots = sites[sites["origin"] == "zone"]
+    told = {"blank": "spot_unmet", "inflow": "spot_growth", "inclusive": "spot_inclusive"}
+    classes = zones.zones["zone_class"].reindex(spots["zone_id"])
+    assert spots["reason"].tolist() == [told[name] for name in classes]
+    assert set(propose(city, zones, user_table(city)).sites["reason"]) == {"offered"}
+
+
+def test_a_growing_place_with_rivals_and_people_at_leisure_is_an_emerging_market(city, zones):
+    at = city.block(INFLOW)
+    spots = city.grid.cells.loc[at].iloc[::3]
+    extra = city.outlets.iloc[[-1] * len(spots)].assign(
+        lon=spots["lon"].to_numpy(), lat=spots["lat"].to_numpy()
+    )
+    names = pd.Index([f"R{i}" for i in range(9, 9 + len(spots))], name="outlet_id")
+    outlets = pd.concat([city.outlets, extra.set_axis(names)])
+    access = type(city.access)(outlets, city.access.reach, city.access.cells, city.access.travel)
+    crowd = city.demand.cells["residents"].where(~at, city.demand.cells["residents"] * 1.3)
+    demand = type(city.demand)(city.demand.cells.assign(leisure=crowd), city.demand.parts)
+    places = type(city.places)(city.counties, city.places.townships, city.places.developments.iloc[:0])
+    # 5,000 people gained there: from the bar on it is a market, above the bar a place where people live.
+    for bar, expected in [(2_000.0, "emerging"), (6_000.0, "residential")]:
+        given = scenario(zones={"inflow_people": bar})
+        sites = propose_sites(city.grid, demand, access, zones, places, NO_SITES, given).sites
+        inflow = zones.zones.index[zones.zones["zone_class"] == "inflow"]
+        spots = sites[sites["zone_id"].isin(inflow) & (sites["origin"] == "zone")]
+        assert expected in set(spots["destination_type"])
+        assert (expected == "emerging") == ("emerging" in set(spots["destination_type"]))

@@ -405,7 +405,9 @@ class _Maker:
         zones.index.name = "zone_id"
         gap = np.round(np.clip(demand.cells["visits_per_day"].to_numpy() * (self.field > 0.5), 0, None), 4)
         of = fill(tables.ZONE_CELLS, cells.index, self.rng, zone_id=ids[of_cell - 1], gap=gap)
-        return Zones(zones, of)
+        some = list(range(1, min(4, n) + 1))
+        dropped = fill(tables.ZONES_DROPPED, some, self.rng, name=[self.name("Zone", i) for i in some])
+        return Zones(zones, of, dropped.set_axis(pd.RangeIndex(1, len(some) + 1, name="number")))
 
     def candidates(self, zones: Zones) -> Candidates:
         n = self.size.sites
