@@ -50,9 +50,23 @@ class Market:
 
 
 def utilities(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings) -> np.ndarray:
-    """Return A_j f(minutes) for every pair of the reach, float64."""
+    """Return A_j f(minutes) for every pair of the reach, float64; f to the power of the cell's class."""
     decayed = decay(reach.minutes.astype(np.float64), settings)
+    factor = decay_factors(settings)
+    if (factor != 1.0).any():
+        decayed **= np.repeat(factor[_class_of_rows(reach)], np.diff(reach.indptr))
     return np.asarray(decayed * np.asarray(attractiveness, dtype=float)[reach.indices])
+
+
+def decay_factors(settings: MarketSettings) -> np.ndarray:
+    """Return the power to which the decay is taken, by class of `tables.SETTLEMENTS`."""
+    return np.array([getattr(settings, f"decay_factor_{name}") for name in tables.SETTLEMENTS])
+
+
+def _class_of_rows(reach: Reach) -> np.ndarray:
+    if reach.settlement is None:
+        raise tables.ContractError("a decay by settlement class needs a reach that tells the classes")
+    return reach.settlement
 
 
 def decay(minutes: np.ndarray, settings: MarketSettings) -> np.ndarray:
@@ -96,13 +110,14 @@ def outside_utility(
     total = np.bincount(row_of_pair, utility, len(rows))
     near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
     odds = settings.outside_share / (1.0 - settings.outside_share)
-    outside = odds * decay(pace * NEAR_KM, settings)
+    classes = pd.Categorical(rows["settlement"], categories=list(tables.SETTLEMENTS)).codes
+    outside = odds * decay(pace * NEAR_KM, settings) ** decay_factors(settings)[classes]
     for kind in np.unique(rows["settlement"]):
         mine = (rows["settlement"] == kind).to_numpy()
         visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]
         if visits.sum() > 0.0 and settings.outside_share > 0.0:
             outside[mine] = _balance(total[mine & near], visits, settings.outside_share)
-    return outside
+    return np.asarray(outside)
 
 
 def _balance(total: np.ndarray, visits: np.ndarray, share: float) -> float:
