@@ -19,15 +19,15 @@ from siteplanner.model.demand import Demand
 from siteplanner.model.grid import Grid, nearest_cells
 from siteplanner.model.market import (
     Market,
+    balance_outside,
     calibrate,
     decay_factors,
-    outside_utility,
+    find_near_banks,
     share_market,
     tally,
-    utilities,
 )
 from siteplanner.model.moran import morans_i
-from siteplanner.model.origins import Scene, deal_blocks, gather_choices
+from siteplanner.model.origins import Scene, deal_blocks, gather_choices, log_decays, pull_pairs
 from siteplanner.model.outlets import list_outlets, weigh
 from siteplanner.model.sphere import unit_vectors
 from siteplanner.model.volume_fit import (
@@ -257,29 +257,38 @@ def _from_volumes(
     at, values = at[seen], observed.to_numpy()[seen]
     if at.size < PLACES_MIN:
         return None
-    fit = fit_volumes(lambda b: volumes(b)[at], values, prior, TRIED)
+    where = scene.outlets.iloc[at]
+    cells = nearest_cells(scene.grid, where["lon"].to_numpy(), where["lat"].to_numpy())
+    fold = deal_blocks(scene.grid, cells, np.ones(at.size))
+    fit = fit_volumes(lambda b: volumes(b)[at], values, prior, TRIED, fold)
     moved = bool(fit.errors[1] > 0.0)
     decay: Estimate = (
         float(fit.coefficients[1]), float(fit.errors[1]) if moved else np.nan, "common" if moved else "prior",
     )  # fmt: skip
     alpha: Estimate = (float(fit.coefficients[0]), float(fit.errors[0]), "fitted")
-    left, first = (residuals(volumes(b)[at], values) for b in (fit.coefficients, prior.mean))
-    measures = _measure_volumes(scene, at, fit, (left, first), prior)
+    first = residuals(volumes(prior.mean)[at], values)
+    measures = _measure_volumes(
+        fit, first, left_out(prior.mean, (first, np.zeros((at.size, 2))), (prior, 1.0), fold)
+    )
     by_class = dict.fromkeys(tables.SETTLEMENTS, decay)
     return _record("totals", scene.settings, (alpha, by_class), measures, fit.profile)
 
 
 def _predictor(scene: Scene, demand: Demand, access: AccessSettings, column: str) -> Predict:
     """Return what tells, from alpha and a common decay factor, the volume that every outlet wins."""
-    weight = "visits_per_day" if column == "visits_per_day" else "potential_wan"
-    weights = demand.cells.loc[scene.reach.cell_id, [weight]].to_numpy(dtype=float)
-    is_open = np.ones(scene.own.size, dtype=bool)
     reach = scene.reach
+    weight = "visits_per_day" if column == "visits_per_day" else "potential_wan"
+    weights = demand.cells.loc[reach.cell_id, [weight]].to_numpy(dtype=float)
+    is_open = np.ones(scene.own.size, dtype=bool)
+    banks = find_near_banks(demand, reach, access)
+    log_decay = log_decays(reach, scene.settings)
+    utility = np.empty(reach.indices.size)
 
     def volumes(b: np.ndarray) -> np.ndarray:
-        market = _with_values(scene.settings, float(b[0]), dict.fromkeys(tables.SETTLEMENTS, float(b[1])))
-        utility = utilities(reach, weigh(scene.attractiveness, market), market)
-        outside = outside_utility(demand, reach, utility, access, market)
+        market = with_values(scene.settings, float(b[0]), dict.fromkeys(tables.SETTLEMENTS, float(b[1])))
+        pull = weigh(scene.attractiveness, market)
+        total = pull_pairs((reach.indptr, reach.indices, log_decay), pull, float(b[1]), utility)
+        outside = balance_outside(banks, total, market)
         pairs = (reach.indptr, reach.indices, utility)
         return np.asarray(tally(pairs, outside, weights, scene.own, is_open)[1][:, 0])
 
@@ -306,29 +315,20 @@ def _best_volumes(branches: pd.DataFrame) -> tuple[str, "pd.Series[float]"]:
     return best, known[best]
 
 
-def _measure_volumes(
-    scene: Scene, at: np.ndarray, fit: VolumeFit, left: tuple[np.ndarray, np.ndarray], prior: Prior
-) -> Measures:
-    where = scene.outlets.iloc[at]
-    cells = nearest_cells(scene.grid, where["lon"].to_numpy(), where["lat"].to_numpy())
-    fold = deal_blocks(scene.grid, cells, np.ones(at.size))
-    # Under the priors only the level is taken from the other blocks.
-    still = replace(fit, slopes=np.zeros_like(fit.slopes), coefficients=prior.mean)
-    held = [
-        float(np.abs(np.exp(left_out(one, rest, prior, fold)) - 1.0).mean())
-        for one, rest in zip((fit, still), left, strict=True)
-    ]
+def _measure_volumes(fit: VolumeFit, first: np.ndarray, first_out: np.ndarray) -> Measures:
+    """Tell the fit beside the scenario's own values, of which only the level is taken from the volumes."""
+    held, held_prior = (float(np.abs(np.exp(rest) - 1.0).mean()) for rest in (fit.left_out, first_out))
     return {
-        "evidence": (float(at.size), "1"),
-        "residual_sd": (float(np.std(left[0])), "1"),
-        "residual_sd_prior": (float(np.std(left[1])), "1"),
+        "evidence": (float(first.size), "1"),
+        "residual_sd": (float(np.std(fit.residuals)), "1"),
+        "residual_sd_prior": (float(np.std(first)), "1"),
         "delta_aic": (fit.delta_aic, "1"),
-        "held_out": (held[0], "share"),
-        "held_out_prior": (held[1], "share"),
+        "held_out": (held, "share"),
+        "held_out_prior": (held_prior, "share"),
     }
 
 
-def _with_values(market: MarketSettings, alpha: float, decays: dict[str, float]) -> MarketSettings:
+def with_values(market: MarketSettings, alpha: float, decays: dict[str, float]) -> MarketSettings:
     """Return the scenario's market with alpha, and the decay of each class to a further power."""
     own = dict(zip(tables.SETTLEMENTS, decay_factors(market).tolist(), strict=True))
     factors = {f"decay_factor_{name}": own[name] * power for name, power in decays.items()}
@@ -343,7 +343,7 @@ def _record(
     profile: np.ndarray,
 ) -> Calibration:
     alpha, decays = found
-    fitted = _with_values(market, alpha[0], {name: one[0] for name, one in decays.items()})
+    fitted = with_values(market, alpha[0], {name: one[0] for name, one in decays.items()})
     own = dict(zip(tables.SETTLEMENTS, decay_factors(market).tolist(), strict=True))
     rows = [_row("attractiveness", alpha, market.attractiveness_exponent, 1.0, np.nan)]
     for name, one in decays.items():

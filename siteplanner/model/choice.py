@@ -95,13 +95,14 @@ def fit_choices(options: Options, count: np.ndarray, held: np.ndarray | None = N
         if np.abs(step).max(initial=0.0) <= STEP_MIN:
             break
         for _ in range(HALVINGS):
-            if _sweep(options.indptr, options.features, b + step, count)[0] >= value:
+            tried = _sweep(options.indptr, options.features, b + step, count)
+            if tried[0] >= value:
                 break
             step /= 2.0
         else:
             break
         b = b + step
-        value, slope, bend, meat = _sweep(options.indptr, options.features, b, count)
+        value, slope, bend, meat = tried
     errors, robust = _errors(bend, meat, free)
     return Fit(b, errors, robust, value, null, _dispersion(options, b, count, int(free.sum())))
 
@@ -219,13 +220,17 @@ def _sweep(
     value, slope = 0.0, np.zeros(k)
     bend, meat = np.zeros((k, k)), np.zeros((k, k))
     mean, second, own = np.empty(k), np.empty((k, k)), np.empty(k)
+    pull = np.empty(features.shape[0])
     for i in range(indptr.size - 1):
-        part = slice(indptr[i], indptr[i + 1])
-        people = count[part].sum()
+        first, last = indptr[i], indptr[i + 1]
+        people = 0.0
+        for pair in range(first, last):
+            people += count[pair]
         if people <= 0.0:
             continue
         mean[:], second[:], own[:] = 0.0, 0.0, 0.0
-        value += _add_row(features[part], b, count[part], (mean, second, own))
+        value += _add_row((first, last), features, b, count, pull)
+        _add_moments((first, last), features, count, pull, (mean, second, own))
         for c in range(k):
             own[c] -= people * mean[c]
             slope[c] += own[c]
@@ -238,29 +243,44 @@ def _sweep(
 
 @njit(cache=True)
 def _add_row(
-    features: np.ndarray,
-    b: np.ndarray,
-    count: np.ndarray,
-    sums: tuple[np.ndarray, np.ndarray, np.ndarray],
+    row: tuple[int, int], features: np.ndarray, b: np.ndarray, count: np.ndarray, share: np.ndarray
 ) -> float:  # pragma: no cover - compiled
-    """Add the first and second moments of a row and the features chosen; return its log likelihood."""
-    mean, second, own = sums
-    power = np.zeros(count.size)
-    for pair in range(count.size):
+    """Write the shares of a row's pairs; return its log likelihood."""
+    first, last = row
+    top, total, value = -np.inf, 0.0, 0.0
+    for pair in range(first, last):
+        share[pair] = 0.0
         for c in range(b.size):
-            power[pair] += features[pair, c] * b[c]
+            share[pair] += features[pair, c] * b[c]
+        top = max(top, share[pair])
     # About the largest power of each row, so that nothing overflows.
-    pull = np.exp(power - power.max())
-    total = pull.sum()
-    level = power.max() + np.log(total)
-    value = 0.0
-    for pair in range(count.size):
+    for pair in range(first, last):
+        total += np.exp(share[pair] - top)
+    for pair in range(first, last):
         if count[pair] > 0.0:
-            value += count[pair] * (power[pair] - level)
-        share = pull[pair] / total
-        for c in range(b.size):
-            mean[c] += share * features[pair, c]
-            own[c] += count[pair] * features[pair, c]
-            for d in range(b.size):
-                second[c, d] += share * features[pair, c] * features[pair, d]
+            value += count[pair] * (share[pair] - top - np.log(total))
+        share[pair] = np.exp(share[pair] - top) / total
     return value
+
+
+@njit(cache=True)
+def _add_moments(
+    row: tuple[int, int],
+    features: np.ndarray,
+    count: np.ndarray,
+    share: np.ndarray,
+    sums: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:  # pragma: no cover - compiled
+    """Add the means, mean products and chosen sums of a row's features.
+
+    Told from the first place of the row: what is alike for all places is 0 exactly, and tells nothing.
+    """
+    first, last = row
+    mean, second, own = sums
+    for pair in range(first, last):
+        for c in range(mean.size):
+            x = features[pair, c] - features[first, c]
+            mean[c] += share[pair] * x
+            own[c] += count[pair] * x
+            for d in range(mean.size):
+                second[c, d] += share[pair] * x * (features[pair, d] - features[first, d])

@@ -90,10 +90,54 @@ def decay(minutes: np.ndarray, settings: MarketSettings) -> np.ndarray:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NearBanks:
+    """What the outside option is set by, by row of the reach: none of it depends on the decay.
+
+    Parameters
+    ----------
+    pace
+        Minutes per straight km.
+    settlement
+        Place in `tables.SETTLEMENTS`.
+    near
+        Whether a bank lies within `NEAR_KM`.
+    visits
+        Visits a day.
+    """
+
+    pace: np.ndarray
+    settlement: np.ndarray
+    near: np.ndarray
+    visits: np.ndarray
+
+
+def find_near_banks(demand: Demand, reach: Reach, access: AccessSettings) -> NearBanks:
+    """Tell which rows have a bank near."""
+    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
+    pace, _ = by_settlement(rows["settlement"], access)
+    near = nearest_minutes(reach, np.ones(reach.n_places, dtype=bool)) <= pace * NEAR_KM
+    classes = pd.Categorical(rows["settlement"], categories=list(tables.SETTLEMENTS)).codes
+    return NearBanks(pace, np.asarray(classes), near, rows["visits_per_day"].to_numpy(dtype=float))
+
+
 def outside_utility(
     demand: Demand, reach: Reach, utility: np.ndarray, access: AccessSettings, settings: MarketSettings
 ) -> np.ndarray:
     """Return the utility of the outside option by row of the reach (D§4).
+
+    Parameters
+    ----------
+    utility
+        Of every pair of the reach.
+    """
+    row_of_pair = np.repeat(np.arange(reach.cell_id.size), np.diff(reach.indptr))
+    total = np.bincount(row_of_pair, utility, reach.cell_id.size)
+    return balance_outside(find_near_banks(demand, reach, access), total, settings)
+
+
+def balance_outside(banks: NearBanks, total: np.ndarray, settings: MarketSettings) -> np.ndarray:
+    """Return the utility of the outside option by row (D§4).
 
     One value for each settlement class, such that the outside option wins `outside_share` of the visits of
     those cells that have a bank within `NEAR_KM`; it wins more where none is near. A class without such a
@@ -101,22 +145,17 @@ def outside_utility(
 
     Parameters
     ----------
-    utility
-        Of every pair of the reach.
+    total
+        Utility of all banks by row.
     """
-    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
-    pace, _ = by_settlement(rows["settlement"], access)
-    row_of_pair = np.repeat(np.arange(len(rows)), np.diff(reach.indptr))
-    total = np.bincount(row_of_pair, utility, len(rows))
-    near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
     odds = settings.outside_share / (1.0 - settings.outside_share)
-    classes = pd.Categorical(rows["settlement"], categories=list(tables.SETTLEMENTS)).codes
-    outside = odds * decay(pace * NEAR_KM, settings) ** decay_factors(settings)[classes]
-    for kind in np.unique(rows["settlement"]):
-        mine = (rows["settlement"] == kind).to_numpy()
-        visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]
+    outside = odds * decay(banks.pace * NEAR_KM, settings) ** decay_factors(settings)[banks.settlement]
+    for kind in range(len(tables.SETTLEMENTS)):
+        mine = banks.settlement == kind
+        part = mine & banks.near
+        visits = banks.visits[part]
         if visits.sum() > 0.0 and settings.outside_share > 0.0:
-            outside[mine] = _balance(total[mine & near], visits, settings.outside_share)
+            outside[mine] = _balance(total[part], visits, settings.outside_share)
     return np.asarray(outside)
 
 

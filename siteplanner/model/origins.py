@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from siteplanner import tables
 from siteplanner.model.access import Reach
@@ -173,6 +174,36 @@ def _features(scene: Scene, rows: np.ndarray, pairs: np.ndarray) -> np.ndarray:
         pull = np.log(scene.attractiveness[scene.reach.indices[pairs]])
         near = np.log(decay(scene.reach.minutes[pairs].astype(np.float64), scene.settings))
     return np.column_stack((pull, factor * near))
+
+
+def log_decays(reach: Reach, settings: MarketSettings) -> np.ndarray:
+    """Return ln f of every pair, f the scenario's own decay; float32, for there are very many."""
+    with np.errstate(divide="ignore"):
+        near = np.log(decay(reach.minutes.astype(np.float64), settings)).astype(np.float32)
+    factor = decay_factors(settings)
+    if (factor != 1.0).any():
+        near *= np.repeat(factor[_settlement(reach)], np.diff(reach.indptr)).astype(np.float32)
+    return np.asarray(near)
+
+
+@njit(cache=True)
+def pull_pairs(
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray], pull: np.ndarray, power: float, utility: np.ndarray
+) -> np.ndarray:  # pragma: no cover - compiled
+    """Write A_j f^power of every pair into `utility`, and return its sum by row.
+
+    Parameters
+    ----------
+    pairs
+        CSR ``indptr`` and ``indices``, and ln f.
+    """
+    indptr, indices, log_decay = pairs
+    total = np.zeros(indptr.size - 1)
+    for i in range(indptr.size - 1):
+        for pair in range(indptr[i], indptr[i + 1]):
+            utility[pair] = pull[indices[pair]] * np.exp(power * log_decay[pair])
+            total[i] += utility[pair]
+    return total
 
 
 def _settlement(reach: Reach) -> np.ndarray:

@@ -16,8 +16,9 @@ DELTA_AIC = 4.0
 PLACES_MIN = 20
 # Relative steps of the slopes: the square root of what a double resolves would see the noise of the solver.
 SLOPE_STEP = 1e-4
-# Ends of the search.
+# Ends of the search; the profile, which is a picture, asks for less.
 TOLERANCE = 1e-7
+TOLERANCE_OF_PROFILE = 1e-3
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -52,24 +53,29 @@ class VolumeFit:
         How much Akaike's criterion falls when the decay leaves its prior.
     profile
         Values of the decay and, at each, how much twice the penalised log likelihood lies below its top.
-    noise
-        Variance of the logarithms of observed over predicted volumes under the priors.
-    slopes
-        How the residuals change with each coefficient, places x coefficients; 0 for one left at its prior.
+    residuals
+        ln of predicted over observed, their mean taken off.
+    left_out
+        The same where the place's fold told nothing; see `left_out`.
     """
 
     coefficients: np.ndarray
     errors: np.ndarray
     delta_aic: float
     profile: np.ndarray
-    noise: float
-    slopes: np.ndarray
+    residuals: np.ndarray
+    left_out: np.ndarray
 
 
-def fit_volumes(predict: Predict, observed: np.ndarray, prior: Prior, tried: np.ndarray) -> VolumeFit:
+def fit_volumes(
+    predict: Predict, observed: np.ndarray, prior: Prior, tried: np.ndarray, fold: np.ndarray
+) -> VolumeFit:
     """Minimise sum (ln V^ - ln V - level)^2 / s^2 + sum ((b - mean) / width)^2, with the level free (D§4).
 
     s^2 is the variance of the logarithms left under the priors, so that the widths are standard deviations.
+    The decay leaves its prior only where Akaike's criterion falls by more than `DELTA_AIC` and places left
+    out of the fit are met better too, by more than a standard error (Breiman et al. 1984): what totals leave
+    out lies in clusters, and the criterion alone takes clusters for evidence.
 
     Parameters
     ----------
@@ -79,6 +85,8 @@ def fit_volumes(predict: Predict, observed: np.ndarray, prior: Prior, tried: np.
         By place, above 0.
     tried
         Values of the decay at which the profile is told.
+    fold
+        By place: places of one fold are left out together.
     """
     noise = max(float((residuals(predict(prior.mean), observed) ** 2).mean()), np.finfo(float).tiny)
     k = prior.mean.size
@@ -87,17 +95,15 @@ def fit_volumes(predict: Predict, observed: np.ndarray, prior: Prior, tried: np.
     # The logarithm of the likelihood counts places only: what a prior adds is no evidence.
     aic = [observed.size * np.log(max(one.square, np.finfo(float).tiny)) for one in (at_prior, moved)]
     delta = float(aic[0] - aic[1]) - 2.0
-    chosen = moved if delta > DELTA_AIC else at_prior
-    start = moved.coefficients
-    told = [
-        _minimise(
-            predict, observed, (prior, noise), (np.append(start[:-1], value), np.arange(k) < k - 1)
-        ).cost
-        for value in tried
-    ]
-    least = min([moved.cost, *told])
-    profile = np.column_stack((tried, np.array(told) - least)).reshape(-1, 2)
-    return VolumeFit(chosen.coefficients, chosen.errors, delta, profile, noise, chosen.slopes)
+    profile = _profile(predict, observed, (prior, noise), (moved, tried))
+    fits = []
+    for one in (at_prior, moved):
+        left = residuals(predict(one.coefficients), observed)
+        out = left_out(one.coefficients, (left, one.slopes), (prior, noise), fold)
+        fits.append(VolumeFit(one.coefficients, one.errors, delta, profile, left, out))
+    better = np.abs(fits[0].left_out) - np.abs(fits[1].left_out)
+    clearly = float(better.mean()) > float(better.std(ddof=1)) / np.sqrt(better.size)
+    return fits[1] if delta > DELTA_AIC and clearly else fits[0]
 
 
 def residuals(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -106,30 +112,58 @@ def residuals(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return np.asarray(ratio - ratio.mean())
 
 
-def left_out(fit: VolumeFit, left: np.ndarray, prior: Prior, fold: np.ndarray) -> np.ndarray:
+def left_out(
+    coefficients: np.ndarray,
+    about: tuple[np.ndarray, np.ndarray],
+    belief: tuple[Prior, float],
+    fold: np.ndarray,
+) -> np.ndarray:
     """Return the residual of each place when its fold tells neither the level nor the coefficients.
 
     To first order about the fit: the coefficients of the other folds are one step of Gauss and Newton away.
+    NaN where there is one fold only.
 
     Parameters
     ----------
-    left
-        Residuals at the fit.
+    about
+        Residuals at the fit, and how they change with each coefficient; 0 for one that is held.
     """
-    out = np.empty(left.size)
-    free = (fit.slopes != 0.0).any(axis=0)
+    (left, slopes), (prior, noise) = about, belief
+    out = np.full(left.size, np.nan)
+    free = (slopes != 0.0).any(axis=0)
+    width = np.sqrt(noise) / prior.width[free]
     for one in np.unique(fold):
         rest = fold != one
         if not rest.any():
-            return np.full(left.size, np.nan)
+            return out
         level = left[rest].mean()
-        x = fit.slopes[:, free] - fit.slopes[rest][:, free].mean(axis=0)
-        width = np.sqrt(fit.noise) / prior.width[free]
-        pull = width * (fit.coefficients - prior.mean)[free]
+        x = slopes[:, free] - slopes[rest][:, free].mean(axis=0)
+        pull = width * (coefficients - prior.mean)[free]
         system = np.vstack((x[rest], np.diag(width)))
         step = -np.linalg.lstsq(system, np.concatenate((left[rest] - level, pull)), rcond=None)[0]
         out[~rest] = left[~rest] - level + x[~rest] @ step
     return out
+
+
+def _profile(
+    predict: Predict,
+    observed: np.ndarray,
+    belief: tuple[Prior, float],
+    about: tuple["_Least", np.ndarray],
+) -> np.ndarray:
+    """Return the penalised misfit above the least along the decay, each value begun from its neighbour's."""
+    best, tried = about
+    last = best.coefficients.size - 1
+    cost = np.empty(tried.size)
+    above = int(np.searchsorted(tried, best.coefficients[last]))
+    for side in (range(above, tried.size), range(above - 1, -1, -1)):
+        start = best.coefficients
+        for at in side:
+            begin = np.append(start[:last], tried[at])
+            free = np.arange(last + 1) < last
+            found = _minimise(predict, observed, belief, (begin, free), tolerance=TOLERANCE_OF_PROFILE)
+            start, cost[at] = found.coefficients, found.cost
+    return np.column_stack((tried, cost - min([best.cost, *cost]))).reshape(-1, 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +182,8 @@ def _minimise(
     observed: np.ndarray,
     belief: tuple[Prior, float],
     begin: tuple[np.ndarray, np.ndarray],
+    *,
+    tolerance: float = TOLERANCE,
 ) -> _Least:
     """Search the least penalised misfit over the free coefficients; the others are held."""
     (prior, noise), (start, free) = belief, begin
@@ -162,7 +198,7 @@ def _minimise(
     found = least_squares(
         misfit, inside, bounds=(prior.low[free], prior.high[free]),
         diff_step=np.full(inside.size, SLOPE_STEP),
-        xtol=TOLERANCE, ftol=TOLERANCE, gtol=TOLERANCE,
+        xtol=tolerance, ftol=tolerance, gtol=tolerance,
     )  # fmt: skip
     b, errors, slopes = start.copy(), np.zeros(start.size), np.zeros((n, start.size))
     b[free] = found.x

@@ -344,8 +344,8 @@ class _Maker:
         )  # fmt: skip
         measures = {
             "evidence": 24.0, "residual_sd": 0.3, "residual_sd_prior": 0.4, "delta_aic": 1.0,
-            "held_out": 0.31, "held_out_prior": 0.35, "branches_visits": 24.0, "mape_visits": 0.28, "spearman_visits": 0.9,
-            "moran_i": 0.21, "moran_p": 0.01,
+            "held_out": 0.31, "held_out_prior": 0.35, "branches_visits": 24.0, "mape_visits": 0.28,
+            "spearman_visits": 0.9, "moran_i": 0.21, "moran_p": 0.01,
         }  # fmt: skip
         goodness = pd.DataFrame(
             {
