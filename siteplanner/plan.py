@@ -10,6 +10,7 @@ from siteplanner.engines.hexagons import sum_hexagons
 from siteplanner.engines.people import conservation, sum_footfall, sum_people
 from siteplanner.layers.records import Layers
 from siteplanner.model.access import Access, Travel, measure_access
+from siteplanner.model.calibration import Calibration, Told, fit_market
 from siteplanner.model.catalogue import equip
 from siteplanner.model.clusters import Clusters, group_branches
 from siteplanner.model.contest import Evidence, prepare_contest, survey_ground
@@ -19,7 +20,7 @@ from siteplanner.model.forecast import Forecast, forecast_demand
 from siteplanner.model.formats import Formats, assign_formats
 from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
-from siteplanner.model.market import Market, calibrate, share_market
+from siteplanner.model.market import Market
 from siteplanner.model.outlets import list_outlets
 from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import Quotas, set_quotas
@@ -39,6 +40,8 @@ class Plan:
 
     Parameters
     ----------
+    scenario
+        As it was given: decay and alpha as the market uses them are in ``calibration.settings``.
     footfall
         `tables.FOOTFALL_BANDS` by cell with traffic.
     hexagons
@@ -58,6 +61,7 @@ class Plan:
     demand: Demand
     access: Access
     market: Market
+    calibration: Calibration
     forecast: Forecast
     zones: Zones
     quotas: Quotas
@@ -107,8 +111,11 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     travel = Travel(scenario.access, layers.roads, layers.barriers)
     access = measure_access(demand, grid, outlets, travel, layers.service_points)
     clock.step("market")
-    shared = share_market(demand, access, branches, (scenario.market, scenario.access))
-    demand, market = calibrate(demand, shared)
+    told = Told(branches, layers.competitors, layers.customers, layers.shares)
+    demand, access, market, calibration = fit_market(
+        demand, access, grid, told, (scenario.market, scenario.access)
+    )
+    given, scenario = scenario, scenario.model_copy(update={"market": calibration.settings})
     clock.step("forecast")
     forecast = forecast_demand(grid, residents, demand, market, scenario.demand)
     clock.step("zones")
@@ -117,8 +124,9 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     prospects = look_ahead(access, market, forecast, branches, layers.competitors, layers.catalogue, money)
     zones = find_zones(grid, demand, access, market, places, scenario.zones, prospects)
     clock.step("quotas")
-    limits = (scenario.quotas, scenario.rules, scenario.demand)
-    quotas = set_quotas(grid, demand, outlets, layers.counties, limits)
+    quotas = set_quotas(
+        grid, demand, outlets, layers.counties, (scenario.quotas, scenario.rules, scenario.demand)
+    )
     clock.step("sites")
     candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
     clock.step("scores")
@@ -140,8 +148,8 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     clusters = group_branches(formats.branches_after, layers.catalogue, scenario.clusters)
     clock.stop()
     return Plan(
-        scenario, layers, grid, footfall.cells, demand, access, market, forecast, zones, quotas, candidates,
-        scores, relocation, formats, ledger, clusters, hexagons.cells,
+        given, layers, grid, footfall.cells, demand, access, market, calibration, forecast, zones, quotas,
+        candidates, scores, relocation, formats, ledger, clusters, hexagons.cells,
         conservation({**people.accounts, "footfall": footfall.account, **hexagons.accounts}),
         clock.seconds, clock.peak_mb, footfall.unhashed,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from siteplanner.plan import make_plan
 from siteplanner.scenario import Section
 
 FILES = "says which file is read, and how; see tests/layers"
+FITS = "the region's branches are too few for a fit; see tests/model/test_calibration.py"
 WORDS = "what readers see, not what is decided"
 
 EXEMPT = {
@@ -36,6 +37,9 @@ EXEMPT = {
     "relocation.time_limit_s": "only the clock of a run that is too slow",
     "relocation.seed": "another seed may find the same plan",
     "formats.catalogue": FILES,
+    "market.calibration": FITS,
+    "market.prior_width_decay": FITS,
+    "market.prior_width_attractiveness": FITS,
 }
 
 CHANGED = {
@@ -112,6 +116,8 @@ CHANGED = {
     "market.decay_sigma_min": 15.0,
     "market.decay_steps_min": [5.0, 12.0, 20.0],
     "market.decay_step_weights": [1.0, 0.3, 0.1],
+    **{f"market.decay_factor_{kind}": 1.6 for kind in ("core", "urban", "town", "rural")},
+    "market.attractiveness_exponent": 1.4,
     "market.outside_share": 0.3,
     "market.capacity_exponent": 1.0,
     "market.device_equivalent": 1.0,
@@ -265,8 +271,8 @@ WHERE_LITTLE_IS_TOLD = {
 
 STEPS = (
     "get_engine", "make_grid", "sum_people", "sum_footfall", "settle_residents", "estimate_demand", "equip",
-    "list_outlets", "measure_access", "share_market", "calibrate", "forecast_demand", "look_ahead",
-    "find_zones", "set_quotas",
+    "list_outlets", "measure_access", "fit_market", "forecast_demand", "look_ahead", "find_zones",
+    "set_quotas",
 )  # fmt: skip
 
 

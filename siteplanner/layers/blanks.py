@@ -20,6 +20,7 @@ FILLINGS: dict[tuple[str, str], object] = {
     ("developments", "kind"): "commodity",
     ("service_points", "kind"): "agent",
     ("tickets", "class"): "general",
+    ("customers", "customers"): 1.0,
 }
 
 

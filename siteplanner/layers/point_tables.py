@@ -36,7 +36,7 @@ def read_points(
     if spec is None or read is None:
         return empty_table(table)
     result, text = read
-    frame = filled(_with_coordinates(result.frame, text), table)
+    frame = filled(with_coordinates(result.frame, text), table)
     faults = _swap_faults(frame, text, spec.path)
     if faults:
         # One line says it for all rows.
@@ -46,7 +46,7 @@ def read_points(
     )
     for i in np.flatnonzero(~located) if text.geometry is not None else ():
         faults.append(Fault(spec.path, result.places[i], "geometry", "no geometry", "a point"))
-    faults += _opening_faults(frame, result, spec.path)
+    faults += _opening_faults(frame, result, spec.path) + _half_keyed(frame, table, result, spec.path)
     lon, lat = to_wgs84(frame["lon"].to_numpy(), frame["lat"].to_numpy(), spec.datum)
     frame = frame.assign(lon=lon, lat=lat)
     if faults:
@@ -66,9 +66,11 @@ def empty_table(table: Table) -> pd.DataFrame:
 
 def keyed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Make the key the index and sort by it; lists without ids are numbered in order of position."""
+    if table.key in frame and table.name in MADE_KEYS and (frame[table.key] == "").all():
+        frame = frame.drop(columns=table.key)
     if table.key not in frame:
         letter, digits = MADE_KEYS[table.name]
-        own = [column.name for column in table.columns]
+        own = [column.name for column in table.columns if column.name != table.key]
         order = [name for name in ("lon", "lat") if name in own] + [n for n in own if n not in {"lon", "lat"}]
         frame = frame.sort_values(order, kind="stable", ignore_index=True)
         numbers = range(1, len(frame) + 1)
@@ -77,7 +79,8 @@ def keyed(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     return keyed_frame
 
 
-def _with_coordinates(frame: pd.DataFrame, text: TextTable) -> pd.DataFrame:
+def with_coordinates(frame: pd.DataFrame, text: TextTable) -> pd.DataFrame:
+    """Take the coordinates from the geometry where the file has one and no columns of them."""
     if text.geometry is None or {"lon", "lat"} <= set(frame.columns):
         return frame
     points = np.where(
@@ -99,6 +102,17 @@ def _opening_faults(frame: pd.DataFrame, result: Typed, name: str) -> list[Fault
         found = f"{closes[i]:g}, with opens_at {opens[i]:g}"
         faults.append(Fault(name, result.places[i], "closes_at", found, "an hour after it opens"))
     return faults
+
+
+def _half_keyed(frame: pd.DataFrame, table: Table, result: Typed, name: str) -> list[Fault]:
+    """Refuse lists in which some rows have an id and others have none."""
+    if table.name not in MADE_KEYS or table.key not in frame or table.key in result.absent:
+        return []
+    blank = (frame[table.key] == "").to_numpy()
+    if blank.all():
+        return []
+    expected = f"an id in every row, or no column {table.key}"
+    return [Fault(name, result.places[i], table.key, "nothing", expected) for i in np.flatnonzero(blank)]
 
 
 def _swap_faults(frame: pd.DataFrame, text: TextTable, name: str) -> list[Fault]:

@@ -11,13 +11,14 @@ from siteplanner import tables
 from siteplanner.errors import Fault, InputError
 from siteplanner.layers.barriers import read_barriers
 from siteplanner.layers.catalogue_file import load_catalogue
+from siteplanner.layers.choices import read_choices
 from siteplanner.layers.counties import read_counties
 from siteplanner.layers.files import read_table
 from siteplanner.layers.findings import Findings, shorten
 from siteplanner.layers.footfall import check_footfall
 from siteplanner.layers.paths import RASTER_SUFFIXES, find_file
 from siteplanner.layers.placing import place
-from siteplanner.layers.point_tables import read_points, read_tickets
+from siteplanner.layers.point_tables import MADE_KEYS, read_points, read_tickets
 from siteplanner.layers.rasters import Bounds, check_headers, check_pixels
 from siteplanner.layers.records import FootfallSource, Layers
 from siteplanner.layers.roads import read_roads
@@ -83,7 +84,14 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
         )
     }
     service_points = read_points(inputs.service_points, tables.SERVICE_POINTS, findings, counties)
+    findings.faults += _shared_ids(inputs, points["competitors"].index, points["branches"].index)
     points["competitors"] = _named_apart(points["competitors"], points["branches"].index)
+    outlets = points["branches"].index.append(points["competitors"].index)
+    customers, shares = (
+        read_choices(getattr(inputs, table.name), table, findings, (outlets, counties))
+        for table in (tables.CUSTOMERS, tables.SHARES)
+    )
+    findings.faults += _evidence_faults(scenario)
     findings.faults += _rule_faults(scenario.rules, points["branches"], counties)
     tickets = _read_tickets(inputs, points["branches"], findings)
     bounds = None if counties is None else _bounds_of(counties)
@@ -118,6 +126,8 @@ def _read(scenario: Scenario, findings: Findings) -> tuple[Layers | None, tuple[
         files=dict(sorted(findings.files.items())),
         service_points=service_points,
         barriers=barriers,
+        customers=customers,
+        shares=shares,
     ), ()
 
 
@@ -126,6 +136,28 @@ def _named_apart(rivals: pd.DataFrame, branches: pd.Index) -> pd.DataFrame:
     while rivals.index.isin(branches).any():
         rivals = rivals.set_axis("R" + rivals.index)
     return rivals
+
+
+def _shared_ids(inputs: Inputs, rivals: pd.Index, branches: pd.Index) -> list[Fault]:
+    """Refuse ids that a branch and a rival both bear, where the rivals' file tells them."""
+    if inputs.competitors is None or not branches.size:
+        return []
+    made = f"{MADE_KEYS['competitors'][0]}{1:0{MADE_KEYS['competitors'][1]}d}"
+    shared = rivals[rivals.isin(branches)]
+    if made in rivals:
+        return []
+    expected = "an id that no branch bears"
+    return [Fault(inputs.competitors.path, "", "competitor_id", f'"{one}"', expected) for one in shared]
+
+
+def _evidence_faults(scenario: Scenario) -> list[Fault]:
+    """Refuse a calibration by evidence that the scenario does not name."""
+    wanted = scenario.market.calibration
+    layer = {"origins": "customers", "shares": "shares"}.get(wanted)
+    if layer is None or getattr(scenario.inputs, layer) is not None:
+        return []
+    expected = f"inputs.{layer}, or another calibration"
+    return [Fault("scenario", "key market.calibration", "", f'"{wanted}" without inputs.{layer}', expected)]
 
 
 def _rule_faults(

@@ -79,3 +79,5 @@ class Layers:
     files: dict[str, str]
     service_points: pd.DataFrame | None = None
     barriers: Barriers | None = None
+    customers: pd.DataFrame | None = None
+    shares: pd.DataFrame | None = None

@@ -1,6 +1,6 @@
 """How far people are from service, and how much of it is there for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +51,8 @@ class Reach:
         the cell's settlement class.
     on_road
         Which rows begin on a road of the network; None where there is no network.
+    settlement
+        Place of each row's class in `tables.SETTLEMENTS`; None where nobody asks for it.
     """
 
     cell_id: np.ndarray
@@ -59,6 +61,7 @@ class Reach:
     indices: np.ndarray
     minutes: np.ndarray
     on_road: np.ndarray | None = None
+    settlement: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +105,10 @@ def pairs_within(demand: Demand, grid: Grid, places: pd.DataFrame, travel: Trave
     cell_id = cells.index.to_numpy()[peopled]
     pace, reach_km = by_settlement(cells["settlement"][peopled], travel.settings)
     if travel.roads is None:
-        return _straight_pairs(cell_id, grid, places, (pace, reach_km), travel)
-    return _road_pairs(demand, cell_id, grid, places, travel)
+        reach = _straight_pairs(cell_id, grid, places, (pace, reach_km), travel)
+    else:
+        reach = _road_pairs(demand, cell_id, grid, places, travel)
+    return replace(reach, settlement=_class_codes(cells["settlement"][peopled]))
 
 
 def _straight_pairs(
@@ -211,10 +216,14 @@ def _trips_of_mode(
 def by_settlement(settlement: "pd.Series[str]", settings: AccessSettings) -> tuple[np.ndarray, np.ndarray]:
     """Return minutes per straight km and reach in km of each cell's settlement class."""
     classes = [getattr(settings, name) for name in tables.SETTLEMENTS]
-    code = pd.Categorical(settlement, categories=list(tables.SETTLEMENTS)).codes
+    code = _class_codes(settlement)
     pace = np.array([60.0 * travel.detour / travel.speed_kmh for travel in classes])
     reach_km = np.array([travel.reach_km for travel in classes])
     return pace[code], reach_km[code]
+
+
+def _class_codes(settlement: "pd.Series[str]") -> np.ndarray:
+    return np.asarray(pd.Categorical(settlement, categories=list(tables.SETTLEMENTS)).codes)
 
 
 def floating_catchment(
@@ -333,7 +342,7 @@ def merge_reaches(left: Reach, left_to: np.ndarray, right: Reach, right_to: np.n
     parts = ((left.indptr, left.indices, left.minutes), (right.indptr, right.indices, right.minutes))
     indptr, indices, minutes = splice(*parts, left_to.astype(np.int64), right_to.astype(np.int64))
     n_places = int(max(left_to.max(initial=-1), right_to.max(initial=-1))) + 1
-    return Reach(left.cell_id, n_places, indptr, indices, minutes)
+    return Reach(left.cell_id, n_places, indptr, indices, minutes, settlement=left.settlement)
 
 
 def _serve(

@@ -115,6 +115,7 @@ def _rows(reach: Reach, first: int, last: int) -> Reach:
         indptr=reach.indptr[first : last + 1] - start,
         indices=reach.indices[start:stop],
         minutes=reach.minutes[start:stop],
+        settlement=None if reach.settlement is None else reach.settlement[first:last],
     )
 
 

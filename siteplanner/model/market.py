@@ -50,9 +50,23 @@ class Market:
 
 
 def utilities(reach: Reach, attractiveness: np.ndarray, settings: MarketSettings) -> np.ndarray:
-    """Return A_j f(minutes) for every pair of the reach, float64."""
+    """Return A_j f(minutes) for every pair of the reach, float64; f to the power of the cell's class."""
     decayed = decay(reach.minutes.astype(np.float64), settings)
+    factor = decay_factors(settings)
+    if (factor != 1.0).any():
+        decayed **= np.repeat(factor[_class_of_rows(reach)], np.diff(reach.indptr))
     return np.asarray(decayed * np.asarray(attractiveness, dtype=float)[reach.indices])
+
+
+def decay_factors(settings: MarketSettings) -> np.ndarray:
+    """Return the power to which the decay is taken, by class of `tables.SETTLEMENTS`."""
+    return np.array([getattr(settings, f"decay_factor_{name}") for name in tables.SETTLEMENTS])
+
+
+def _class_of_rows(reach: Reach) -> np.ndarray:
+    if reach.settlement is None:
+        raise tables.ContractError("a decay by settlement class needs a reach that tells the classes")
+    return reach.settlement
 
 
 def decay(minutes: np.ndarray, settings: MarketSettings) -> np.ndarray:
@@ -76,10 +90,54 @@ def decay(minutes: np.ndarray, settings: MarketSettings) -> np.ndarray:
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NearBanks:
+    """What the outside option is set by, by row of the reach: none of it depends on the decay.
+
+    Parameters
+    ----------
+    pace
+        Minutes per straight km.
+    settlement
+        Place in `tables.SETTLEMENTS`.
+    near
+        Whether a bank lies within `NEAR_KM`.
+    visits
+        Visits a day.
+    """
+
+    pace: np.ndarray
+    settlement: np.ndarray
+    near: np.ndarray
+    visits: np.ndarray
+
+
+def find_near_banks(demand: Demand, reach: Reach, access: AccessSettings) -> NearBanks:
+    """Tell which rows have a bank near."""
+    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
+    pace, _ = by_settlement(rows["settlement"], access)
+    near = nearest_minutes(reach, np.ones(reach.n_places, dtype=bool)) <= pace * NEAR_KM
+    classes = pd.Categorical(rows["settlement"], categories=list(tables.SETTLEMENTS)).codes
+    return NearBanks(pace, np.asarray(classes), near, rows["visits_per_day"].to_numpy(dtype=float))
+
+
 def outside_utility(
     demand: Demand, reach: Reach, utility: np.ndarray, access: AccessSettings, settings: MarketSettings
 ) -> np.ndarray:
     """Return the utility of the outside option by row of the reach (D§4).
+
+    Parameters
+    ----------
+    utility
+        Of every pair of the reach.
+    """
+    row_of_pair = np.repeat(np.arange(reach.cell_id.size), np.diff(reach.indptr))
+    total = np.bincount(row_of_pair, utility, reach.cell_id.size)
+    return balance_outside(find_near_banks(demand, reach, access), total, settings)
+
+
+def balance_outside(banks: NearBanks, total: np.ndarray, settings: MarketSettings) -> np.ndarray:
+    """Return the utility of the outside option by row (D§4).
 
     One value for each settlement class, such that the outside option wins `outside_share` of the visits of
     those cells that have a bank within `NEAR_KM`; it wins more where none is near. A class without such a
@@ -87,22 +145,18 @@ def outside_utility(
 
     Parameters
     ----------
-    utility
-        Of every pair of the reach.
+    total
+        Utility of all banks by row.
     """
-    rows = demand.cells.loc[reach.cell_id, ["settlement", "visits_per_day"]]
-    pace, _ = by_settlement(rows["settlement"], access)
-    row_of_pair = np.repeat(np.arange(len(rows)), np.diff(reach.indptr))
-    total = np.bincount(row_of_pair, utility, len(rows))
-    near = nearest_minutes(reach, np.arange(reach.n_places)) <= pace * NEAR_KM
     odds = settings.outside_share / (1.0 - settings.outside_share)
-    outside = odds * decay(pace * NEAR_KM, settings)
-    for kind in np.unique(rows["settlement"]):
-        mine = (rows["settlement"] == kind).to_numpy()
-        visits = rows["visits_per_day"].to_numpy(dtype=float)[mine & near]
+    outside = odds * decay(banks.pace * NEAR_KM, settings) ** decay_factors(settings)[banks.settlement]
+    for kind in range(len(tables.SETTLEMENTS)):
+        mine = banks.settlement == kind
+        part = mine & banks.near
+        visits = banks.visits[part]
         if visits.sum() > 0.0 and settings.outside_share > 0.0:
-            outside[mine] = _balance(total[mine & near], visits, settings.outside_share)
-    return outside
+            outside[mine] = _balance(total[part], visits, settings.outside_share)
+    return np.asarray(outside)
 
 
 def _balance(total: np.ndarray, visits: np.ndarray, share: float) -> float:

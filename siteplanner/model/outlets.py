@@ -60,6 +60,11 @@ def raw_attractiveness(capacity: pd.DataFrame, settings: MarketSettings) -> np.n
     return np.asarray(equivalents**settings.capacity_exponent * hours * rating)
 
 
+def weigh(attractiveness: np.ndarray, settings: MarketSettings) -> np.ndarray:
+    """Return attractiveness to the power alpha; what has none wins nobody, whatever the power."""
+    return np.asarray(np.where(attractiveness > 0.0, attractiveness**settings.attractiveness_exponent, 0.0))
+
+
 def counter_hours(capacity: pd.DataFrame, settings: MarketSettings) -> np.ndarray:
     """Return counter-hours a week; a smart device counts as its share of a counter (D§5)."""
     counters = capacity["counters"] + settings.device_equivalent * capacity["smart_devices"]
@@ -97,6 +102,8 @@ def list_outlets(
 ) -> pd.DataFrame:
     """Put the outlets of all banks in one table with attractiveness and counter-hours (D§4).
 
+    Attractiveness is told to the power alpha: what it weighs in the choice of an outlet.
+
     Parameters
     ----------
     branches, competitors
@@ -111,12 +118,12 @@ def list_outlets(
     hours = [[name for name in OPENING if name in table] for table in (own, rivals)]
     ours = own[place + hours[0]].assign(
         own=True,
-        attractiveness=raw_attractiveness(own, settings) / scale.unit,
+        attractiveness=weigh(raw_attractiveness(own, settings) / scale.unit, settings),
         counter_hours=counter_hours(own, settings),
     )
     theirs = rivals[place + hours[1]].assign(
         own=False,
-        attractiveness=prior * scale.own_attractiveness / scale.unit,
+        attractiveness=weigh(prior * scale.own_attractiveness / scale.unit, settings),
         counter_hours=prior * scale.own_counter_hours,
     )
     frames = [frame for frame in (ours, theirs) if len(frame)] or [ours]

@@ -225,10 +225,7 @@ def write_manifest(
             "gap": _number(proof.gap),
             "gain_gap": _number(proof.gain_gap),
         },
-        "calibration": {
-            "visits": _number(plan.market.calibration[0]),
-            "deposits": _number(plan.market.calibration[1]),
-        },
+        "calibration": _calibration(plan),
         "people_by_way": people_by_way(plan.demand, plan.access.reach, plan.scenario.access),
         "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),
@@ -244,6 +241,30 @@ def write_manifest(
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
     return manifest
+
+
+def _calibration(plan: Plan) -> dict[str, Any]:
+    """Tell what the market was fitted to: the levels of volumes, then shape and fit."""
+    fit = plan.calibration
+    return {
+        "visits": _number(plan.market.calibration[0]),
+        "deposits": _number(plan.market.calibration[1]),
+        "rung": fit.rung,
+        "calibrated": fit.rung != "none",
+        "alternatives": fit.alternatives,
+        "coefficients": _records(fit.coefficients),
+        "goodness": {str(name): _number(value) for name, value in fit.goodness["value"].items()},
+        "profile": fit.profile.to_dict("records"),
+    }
+
+
+def _records(frame: pd.DataFrame) -> dict[str, Any]:
+    return {
+        str(key): {
+            str(name): value if isinstance(value, str) else _number(value) for name, value in row.items()
+        }
+        for key, row in frame.iterrows()
+    }
 
 
 def conservation(table: pd.DataFrame) -> dict[str, Any]:

@@ -20,6 +20,7 @@ NAMED = 10
 def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], str]]:
     """Return every note of the run beside its sentence, in the order of the notes."""
     notes = (
+        calibration_note(plan),
         *plan.layers.notes,
         *_suppression_notes(plan),
         *_layer_notes(plan),
@@ -28,6 +29,20 @@ def note_texts(plan: Plan, language: Language) -> list[tuple[tuple[str, ...], st
         *_zone_notes(plan, language),
     )
     return [(note, note_text(note, language)) for note in notes]
+
+
+def calibration_note(plan: Plan) -> tuple[str, ...]:
+    """Tell what the market model was fitted to, if to anything, and what came out."""
+    fit = plan.calibration
+    if fit.rung == "none":
+        return ("calibration", "none")
+    told = fit.coefficients
+    factors = told.loc[[f"decay_{name}" for name in tables.SETTLEMENTS]]
+    ratio = [f"{value:.2f}" for value in factors["estimate"] / factors["prior"]]
+    count = fit.goodness["value"]["evidence_places" if fit.rung == "shares" else "evidence"]
+    said = ratio[0] if len(set(ratio)) == 1 else "–".join((min(ratio), max(ratio)))  # noqa: RUF001
+    alpha = f"{told['estimate']['attractiveness']:.2f}"
+    return ("calibration", fit.rung, f"{count:,.0f}", alpha, said)
 
 
 def _suppression_notes(plan: Plan) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from siteplanner.outputs import memo_evidence, memo_forecast, memo_moves, memo_summary
+from siteplanner.outputs import memo_evidence, memo_forecast, memo_market, memo_moves, memo_summary
 from siteplanner.outputs.html import say, text
 from siteplanner.outputs.move_rows import move_rows
 from siteplanner.outputs.wording import word
@@ -40,6 +40,7 @@ def render_report(plan: Plan, language: Language, version: str) -> str:
         memo_evidence.rejected_section(plan, language),
         memo_evidence.rules_section(plan, language),
         memo_evidence.proof_section(plan, language),
+        memo_market.calibration_section(plan, language),
         memo_evidence.without_section(plan, language),
         memo_evidence.assumptions_section(plan, language),
         memo_evidence.sources_section(plan, language),

@@ -105,6 +105,9 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("candidates", plan.candidates.sites.reset_index(), tables.CANDIDATES),
         ("county_quotas", quotas, tables.COUNTY_QUOTAS),
         ("forecast", _forecast(plan), tables.FORECAST),
+        ("coefficients", _measured(plan.calibration.coefficients, language), tables.COEFFICIENTS),
+        ("goodness", _measured(_goodness(plan), language), tables.GOODNESS),
+        ("profile", plan.calibration.profile, tables.PROFILE),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),
         ("parameters", parameter_rows(plan.scenario, language), _PARAMETERS),
         ("conservation", _conservation(plan, language), tables.CONSERVATION),
@@ -131,6 +134,26 @@ def _reconciliation(plan: Plan, language: Language) -> pd.DataFrame:
     """Return the lines from the market model's deposits to the ledger's, in words."""
     lines = plan.ledger.reconciliation.reset_index()
     return lines.assign(line=lines["line"].map(lambda key: word("kpis", str(key), language)))
+
+
+def _goodness(plan: Plan) -> pd.DataFrame:
+    """Return the rung, then the measures, shares in per cent."""
+    fit = plan.calibration
+    shares = fit.goodness["unit"].eq("share")
+    told = fit.goodness.assign(
+        value=fit.goodness["value"] * shares.map({True: 100.0, False: 1.0}),
+        unit=fit.goodness["unit"].mask(shares, "%").replace("1", ""),
+    )
+    rung = pd.DataFrame({"value": [math.nan], "unit": [""]}, index=[f"rung_{fit.rung}"])
+    return pd.concat([rung, told]).rename_axis("measure")
+
+
+def _measured(frame: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """Put the key of coefficients and measures in words; what it was fitted to stands beside its name."""
+    keys = frame.index.to_series().map(lambda key: word("measures", str(key), language))
+    fitted = frame.index.str.startswith("rung_")
+    keys = keys.mask(fitted, word("measures", "rung", language) + " · " + keys)
+    return frame.set_axis(pd.Index(keys, name=frame.index.name)).reset_index()
 
 
 def _conservation(plan: Plan, language: Language) -> pd.DataFrame:

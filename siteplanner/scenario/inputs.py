@@ -146,4 +146,6 @@ class Inputs(Section):
     service_points: TableInput | None = None
     barriers: TableInput | None = None
     tickets: TicketsInput | None = None
+    customers: TableInput | None = None
+    shares: TableInput | None = None
     roads: RoadsInput | None = None

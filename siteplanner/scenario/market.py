@@ -171,6 +171,31 @@ class MarketSettings(Section):
     decay_step_weights: tuple[Share, Share, Share] = Field(
         default=(1.0, 0.68, 0.22), description="step: weights of the stretches (D§5)"
     )
+    decay_factor_core: Positive = Field(
+        default=1.0,
+        le=10.0,
+        description="attraction in core cells falls as the decay to this power, hence so many times as fast",
+    )
+    decay_factor_urban: Positive = Field(default=1.0, le=10.0, description="the same in urban cells")
+    decay_factor_town: Positive = Field(default=1.0, le=10.0, description="the same in town cells")
+    decay_factor_rural: Positive = Field(default=1.0, le=10.0, description="the same in rural cells")
+    attractiveness_exponent: NonNegative = Field(
+        default=1.0, le=5.0, description="alpha: exponent of attractiveness in the choice of an outlet (D§4)"
+    )
+    calibration: Literal["auto", "origins", "shares", "totals", "none"] = Field(
+        default="auto",
+        description="what the decay and alpha are fitted to: customers' origins, surveyed shares, branch volumes, nothing; auto: the first there is (D§4)",
+    )
+    prior_width_decay: Positive = Field(
+        default=0.5,
+        le=5.0,
+        description="fit to branch volumes: standard deviation of the decay factor about 1; no source",
+    )
+    prior_width_attractiveness: Positive = Field(
+        default=0.5,
+        le=5.0,
+        description="fit to branch volumes: standard deviation of alpha about the scenario's; no source",
+    )
     outside_share: float = Field(
         default=0.125,
         ge=0.0,

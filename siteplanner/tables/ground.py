@@ -67,7 +67,7 @@ OUTLETS = Table("outlets", "outlet_id", "service points of all banks: ours first
     Column("own", "bool", "", "ours"),
     *lonlat(),
     *PLACED,
-    Column("attractiveness", "float", "1", "A_j of the choice model, mean of all outlets 1", 0),
+    Column("attractiveness", "float", "1", "A_j of the choice model to the power alpha; the mean of all outlets is 1 where alpha is 1", 0),
     Column("counter_hours", "float", "h/week", "counter-hours a week, devices at half", 0),
     *opening(),
 ))  # fmt: skip
@@ -100,4 +100,23 @@ MARKET_OUTLETS = Table("market_outlets", "outlet_id", "predicted volume, by outl
     Column("deposits_wan", "float", "10,000 CNY", "predicted deposits", 0),
     Column("overlap", "float", "1", "own outlets: share of its visits that siblings would serve (D§6.2)", 0, 1, absent="rival"),
     Column("performance", "float", "1", "own outlets: observed over predicted volume, after calibration of the level", 0, absent="rival"),
+))  # fmt: skip
+
+COEFFICIENTS = Table("coefficients", "coefficient", "how people choose an outlet: what was fitted, and what was assumed", (
+    Column("estimate", "float", "1", "used by the market: exponent of attractiveness, or power to which the decay is taken", 0),
+    Column("low", "float", "1", "lower end of the 95 % interval", absent="not fitted"),
+    Column("high", "float", "1", "upper end of the 95 % interval", absent="not fitted"),
+    Column("prior", "float", "1", "the scenario's own value", 0),
+    Column("rate", "float", "", "decay: lambda per minute (exponential, combined), beta (power) or sigma in minutes (gaussian)", 0, absent="no decay, or one by steps"),
+    Column("status", "text", "", "where the estimate comes from", values=("fitted", "common", "prior", "bound")),
+))  # fmt: skip
+
+GOODNESS = Table("goodness", "measure", "how well the market model fits what was observed", (
+    Column("value", "float", "", "value", absent="the evidence does not tell it"),
+    Column("unit", "text", "", "unit"),
+))  # fmt: skip
+
+PROFILE = Table("profile", "", "how much worse other decays explain the evidence", (
+    Column("decay_factor", "float", "1", "power to which the scenario's decay is taken, the same for all settlement classes", 0),
+    Column("deviance", "float", "1", "twice the log likelihood below its top, the other coefficients fitted anew; above 3.84 is outside the 95 % interval", 0),
 ))  # fmt: skip

@@ -67,6 +67,7 @@ COUNTIES = Table("counties", "county_id", "counties and districts of the study r
 ))  # fmt: skip
 
 COMPETITORS = Table("competitors", "competitor_id", "service points of other banks", (
+    Column("competitor_id", "text", "", "unique id, no branch_id; for all rows or for none", absent="numbered by position"),
     *lonlat(),
     Column("bank", "text", "", "bank", absent="other"),
     Column("class", "text", "", "class of the bank", values=BANK_CLASSES, absent="big"),
@@ -117,6 +118,18 @@ TICKETS = Table("tickets", "ticket_id", "queue tickets", (
     Column("abandoned", "bool", "", "left without being served", absent="those never called"),
 ))  # fmt: skip
 
+CUSTOMERS = Table("customers", "", "where customers come from, and to which outlet", (
+    Column("outlet_id", "text", "", "branch_id of a branch, or competitor_id of a competitor"),
+    *lonlat(),
+    Column("customers", "float", "1", "customers of that outlet who come from there", 0, absent="1 a row"),
+))  # fmt: skip
+
+SHARES = Table("shares", "", "how the people of a place divide among the outlets they were asked about", (
+    Column("outlet_id", "text", "", "branch_id of a branch, or competitor_id of a competitor"),
+    *lonlat(),
+    Column("share", "float", "1", "share of the people of the place; 0 is an answer too", 0, 1),
+))  # fmt: skip
+
 FOOTFALL = Table("footfall", "", "people seen at a place and time", (
     *lonlat(),
     Column("time", "time", "", "time, with an offset or of inputs.footfall.time_zone; pings must have one", absent="counted as open hours of a weekday"),
@@ -137,6 +150,8 @@ INPUT_TABLES = (
     SERVICE_POINTS,
     BARRIERS,
     TICKETS,
+    CUSTOMERS,
+    SHARES,
     FOOTFALL,
 )
 

@@ -15,6 +15,7 @@ from siteplanner.layers.catalogue_file import load_catalogue
 from siteplanner.layers.records import Layers
 from siteplanner.layers.sources import RasterSource
 from siteplanner.model.access import Access, Reach, Travel
+from siteplanner.model.calibration import Calibration
 from siteplanner.model.clusters import Clusters
 from siteplanner.model.demand import Demand
 from siteplanner.model.forecast import Forecast
@@ -332,6 +333,33 @@ class _Maker:
         )
         return Access(outlets, self.reach(len(ids)), cells, Travel(AccessSettings()))
 
+    def calibration(self) -> Calibration:
+        """Tell of a fit to volumes that leaves the decay alone."""
+        names = ["attractiveness", *(f"decay_{name}" for name in tables.SETTLEMENTS)]
+        coefficients = pd.DataFrame(
+            {
+                "estimate": 1.0, "low": [0.8] + [np.nan] * 4, "high": [1.2] + [np.nan] * 4, "prior": 1.0,
+                "rate": [np.nan] + [0.11] * 4, "status": ["fitted"] + ["prior"] * 4,
+            },
+            index=pd.Index(names, name="coefficient"),
+        )  # fmt: skip
+        measures = {
+            "evidence": 24.0, "residual_sd": 0.3, "residual_sd_prior": 0.4, "delta_aic": 1.0,
+            "held_out": 0.31, "held_out_prior": 0.35, "branches_visits": 24.0, "mape_visits": 0.28,
+            "spearman_visits": 0.9, "moran_i": 0.21, "moran_p": 0.01,
+        }  # fmt: skip
+        goodness = pd.DataFrame(
+            {
+                "value": measures.values(),
+                "unit": ["share" if "held" in k or "mape" in k else "1" for k in measures],
+            },
+            index=pd.Index(list(measures), name="measure"),
+        )
+        profile = pd.DataFrame({"decay_factor": [0.5, 1.0, 2.0], "deviance": [3.0, 0.0, 7.5]})
+        return Calibration(
+            "totals", "", self.scenario().market, coefficients, goodness, profile, pd.Series(dtype=float)
+        )
+
     def reach(self, n: int) -> Reach:
         rows = self.grid.cells.index.to_numpy()
         return Reach(
@@ -561,6 +589,7 @@ class _Maker:
             demand=demand,
             access=access,
             market=market,
+            calibration=self.calibration(),
             forecast=self.forecast(layers),
             zones=zones,
             quotas=Quotas(quotas),

@@ -225,8 +225,8 @@ def test_no_cell_of_the_workbook_is_a_formula_or_a_link(book):
 def test_the_workbook_has_every_sheet_frozen_and_filtered(book):
     words = section_labels("sheets", "zh")
     keys = ["moves", "rejected", "county_kpis", "kpis", "reconciliation", "zones", "zones_dropped",
-            "candidates", "county_quotas", "forecast", "trace", "parameters", "conservation",
-            "dictionary", "notes"]  # fmt: skip
+            "candidates", "county_quotas", "forecast", "coefficients", "goodness", "profile", "trace",
+            "parameters", "conservation", "dictionary", "notes"]  # fmt: skip
     assert book.sheetnames == [words[key] for key in keys]
     for sheet in book:
         assert sheet.freeze_panes.endswith("2"), sheet.title

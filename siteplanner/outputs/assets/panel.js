@@ -36,7 +36,8 @@
       el("p", { class: "kicker" }, words.t("kicker")),
       el("h1", {}, facts.title),
       el("p", { class: "vintage" }, vintage.join(" · ")),
-      facts.synthetic && el("p", { class: "badge", title: words.t("synthetic_long") }, words.t("synthetic")));
+      facts.synthetic && el("p", { class: "badge", title: words.t("synthetic_long") }, words.t("synthetic")),
+      el("p", { class: "vintage" }, facts.calibration));
   }
 
   // Tabs of the panel; returns the element and a function that opens one by its key.

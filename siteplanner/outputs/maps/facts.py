@@ -15,6 +15,7 @@ from siteplanner.labels import section_labels
 from siteplanner.outputs.beaten import beaten_by
 from siteplanner.outputs.maps.borders import barrier_lines, county_shapes
 from siteplanner.outputs.maps.text import plain_text
+from siteplanner.outputs.notes import calibration_note, note_text
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 
@@ -31,6 +32,7 @@ def gather_facts(plan: Plan, language: Language) -> dict[str, object]:
         "language": language,
         "title": plain_text(title or plan.scenario.name),
         "synthetic": plan.scenario.output.synthetic,
+        "calibration": plain_text(note_text(calibration_note(plan), language)),
         "vintage": _vintage(plan),
         "words": {section: _words(section, language) for section in WORDS},
         "cover_min": plan.scenario.access.cover_min,
