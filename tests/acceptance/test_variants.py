@@ -68,7 +68,8 @@ def test_the_whole_region(bench):
 @pytest.mark.parametrize("layer", [*OPTIONAL, "all of these"])
 def test_without_a_layer(bench, layer):
     write_region(bench.folder, without=tuple(OPTIONAL) if layer == "all of these" else (layer,))
-    assert len(bench.run()) == 3
+    # Deposits earn enough for a branch to live on any of the region's few people.
+    assert len(bench.run("economics.spread=0.2")) == 3
 
 
 @pytest.mark.parametrize("without", [(), tuple(OPTIONAL)])
