@@ -152,10 +152,10 @@ def _maximise(
 
 
 @contextmanager
-def threads_for(n_pairs: int) -> Iterator[None]:
+def threads_for(n_pairs: int, least: int = PARALLEL_PAIRS) -> Iterator[None]:
     """Run small instances on one thread: waking the others costs more than their share of the work."""
     before = numba.get_num_threads()
-    if n_pairs < PARALLEL_PAIRS:
+    if n_pairs < least:
         numba.set_num_threads(1)
     try:
         yield

@@ -49,6 +49,9 @@ as they are; chosen anew at every doubling."""
 RIPE_SHARE = 0.5
 """They are good enough when the relaxation's own gap is this share of what lies between bound and plan."""
 
+PARALLEL_PAIRS = 100_000
+"""Fewer pairs of merged sets and sites than this are worked on by one thread: bounds are long sums."""
+
 CORE_SITES, LEAST_CORE = 12, 100
 """Sites in the core for each open one, and in all."""
 
@@ -165,7 +168,12 @@ class SetSolver:
             relaxation = self.relaxation = self._fix(relaxation)
 
     def _solve_core(self, x: Floats) -> None:
-        """Search from the best plan among the sites on which relaxation and incumbent do not agree."""
+        """Search from the best plan among the sites on which relaxation and incumbent do not agree.
+
+        Where only the number of open sites is limited, swaps lead as far and cost less.
+        """
+        if self.rules.low.size == 1:
+            return
         rules = self.rules.tightened(self.lower, self.upper)
         found = self.core.solve(self.sets, rules, x, self.race.chosen, self.race.seconds_left())
         if found is not None:
@@ -284,6 +292,6 @@ def maximise_sets(
     sets: Sets, rules: Rules, sites: SiteOptions, effort: Effort, report: Callable[[float], float] = float
 ) -> tuple[Outcome, Dual | None]:
     """Find an open set of proved coverage; also return the multipliers of the root, in units."""
-    with threads_for(sets.sites.size):
+    with threads_for(sets.sites.size, PARALLEL_PAIRS):
         solver = SetSolver(sets, rules, sites, effort, Race(effort, report))
         return solver.run(), solver.multipliers()
