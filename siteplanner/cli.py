@@ -19,6 +19,7 @@ from siteplanner.stopwatch import Watcher, nobody
 
 INTERRUPTED = 130
 OUR_BUG = 1
+LEAST_RUNS = 2
 
 _scenario = click.argument("scenario", type=click.Path(path_type=Path), metavar="SCENARIO")
 _set = click.option(
@@ -83,6 +84,74 @@ def check(scenario: Path, overrides: tuple[str, ...], lang: Language | None) -> 
         raise InputError(faults)
     settings = load_scenario(scenario, overrides)
     click.echo(label("cli.check_ok", lang or settings.output.language, scenario=settings.name))
+
+
+@siteplanner.command()
+@_scenario
+@click.option("--moves", default="", metavar="N,N,...", help="Numbers of moves; else up to the scenario's.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="Output folder.")
+@_set
+@_lang
+def frontier(
+    scenario: Path, moves: str, out: Path | None, overrides: tuple[str, ...], lang: Language | None
+) -> None:
+    """Trace what the plan of SCENARIO is worth against its number of moves, each point with its proof."""
+    from siteplanner.layers.reading import read_layers
+    from siteplanner.layers.scenario_file import load_scenario
+    from siteplanner.outputs.frontier_page import write_frontier
+    from siteplanner.studies.frontier import spread_numbers, trace_frontier
+
+    numbers = _numbers(moves)
+    settings = load_scenario(scenario, overrides)
+    language = lang or settings.output.language
+    folder = out if out is not None else Path("maps") / f"{settings.name}-frontier"
+    with _watching(language) as watch:
+        watch("layers")
+        layers = read_layers(settings, scenario.parent)
+        numbers = numbers or spread_numbers(settings.relocation.max_moves)
+        traced = trace_frontier(settings, layers, numbers, watch)
+        watch("outputs")
+        write_frontier(traced, folder, language, __version__)
+    key = "frontier_traced" if traced.is_whole else "frontier_interrupted"
+    knee = "-" if traced.knee is None else traced.knee
+    click.echo(label(f"cli.{key}", language, points=len(traced.points), knee=knee, folder=folder))
+    if not traced.is_whole:
+        sys.exit(INTERRUPTED)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Read numbers of moves parted by commas."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise click.BadParameter(f'"{text}" is no list of whole numbers such as 0,5,10', param_hint="--moves")
+    return tuple(int(part) for part in parts)
+
+
+@siteplanner.command()
+@click.argument(
+    "runs", type=click.Path(path_type=Path), metavar="RUN_DIR RUN_DIR...", nargs=-1, required=True
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, help="Output folder; else maps/compare."
+)
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", help="Language of what you read.")
+def compare(runs: tuple[Path, ...], out: Path | None, lang: Language) -> None:
+    """Set finished runs beside the first: indicators, moves, settings, and what makes the difference."""
+    from siteplanner.outputs.comparison import write_comparison
+    from siteplanner.studies.compare import compare_runs
+    from siteplanner.studies.run_files import read_runs
+
+    if len(runs) < LEAST_RUNS:
+        raise click.UsageError("two or more runs are needed")
+    folder = out if out is not None else Path("maps") / "compare"
+    with _watching(lang) as watch:
+        watch("compare")
+        comparison = compare_runs(read_runs(runs))
+        watch("outputs")
+        write_comparison(comparison, folder, lang, __version__)
+    counts = comparison.moves["", "state"].value_counts()
+    told = {name: int(counts.get(name, 0)) for name in ("common", "elsewhere", "some")}
+    click.echo(label("cli.compared", lang, runs=" / ".join(comparison.names), folder=folder, **told))
 
 
 @siteplanner.command()

@@ -22,6 +22,7 @@ from siteplanner.model.grid import Grid, make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
 from siteplanner.model.market import Market
 from siteplanner.model.outlets import list_outlets
+from siteplanner.model.phasing import phase_moves
 from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import Quotas, set_quotas
 from siteplanner.model.relocation import Relocation, relocate
@@ -50,6 +51,8 @@ class Plan:
         `tables.CONSERVATION`: people in and out, by layer and county.
     seconds, peak_mb
         Wall time of each step and the process's peak memory after it, in order of the method.
+    schedule
+        `tables.SCHEDULE`, in the order of the moves.
     unhashed
         Files that the engine alone could read, hence without a checksum, by name.
     """
@@ -68,6 +71,7 @@ class Plan:
     candidates: Candidates
     scores: Scores
     relocation: Relocation
+    schedule: pd.DataFrame
     formats: Formats
     ledger: Ledger
     clusters: Clusters
@@ -78,11 +82,34 @@ class Plan:
     unhashed: dict[str, UnhashedFile] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What is known before anything is decided; several decisions may rest on one survey.
+
+    Parameters
+    ----------
+    evidence
+        Grid, demand, access, market, zones and candidates among others.
+    footfall, hexagons, conservation, unhashed
+        As in `Plan`.
+    """
+
+    layers: Layers
+    evidence: Evidence
+    calibration: Calibration
+    forecast: Forecast
+    quotas: Quotas
+    footfall: pd.DataFrame
+    hexagons: pd.DataFrame
+    conservation: pd.DataFrame
+    unhashed: dict[str, UnhashedFile]
+
+
 def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> Plan:
     """Run the method from checked layers to a plan.
 
     Macro sets direction (quotas), meso sets layout (zones), micro sets the spot (scores); one exact decision
-    over all of them; then formats, the ledger and the clusters of what was decided.
+    over all of them; then formats, dates, the ledger and the clusters of what was decided.
 
     Raises
     ------
@@ -92,6 +119,11 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
         When the engine that the scenario names is missing.
     """
     clock = Stopwatch(watcher)
+    return decide(survey_region(scenario, layers, clock), scenario, clock)
+
+
+def survey_region(scenario: Scenario, layers: Layers, clock: Stopwatch) -> Survey:
+    """Find out all that no decision changes: who lives where, is served by whom, what is dense or blank."""
     with closing(get_engine(scenario.engine)) as engine:
         clock.step("grid")
         grid = make_grid(layers.counties, scenario.grid)
@@ -115,7 +147,7 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     demand, access, market, calibration = fit_market(
         demand, access, grid, told, (scenario.market, scenario.access)
     )
-    given, scenario = scenario, scenario.model_copy(update={"market": calibration.settings})
+    scenario = scenario.model_copy(update={"market": calibration.settings})
     clock.step("forecast")
     forecast = forecast_demand(grid, residents, demand, market, scenario.demand)
     clock.step("zones")
@@ -129,29 +161,49 @@ def make_plan(scenario: Scenario, layers: Layers, watcher: Watcher = nobody) -> 
     )
     clock.step("sites")
     candidates = propose_sites(grid, demand, access, zones, places, layers.sites, scenario)
-    clock.step("scores")
     queues = measure_queues(layers.tickets, branches.index, scenario.queues)
     evidence = Evidence(
         branches, queues, layers.competitors, layers.counties, layers.catalogue,
         grid, demand, access, market, zones, candidates,
     )  # fmt: skip
-    contest = prepare_contest(evidence, scenario)
-    ground = survey_ground(evidence, quotas.counties, scenario)
-    scores = score_places(evidence, contest, ground, scenario)
+    accounts = {**people.accounts, "footfall": footfall.account, **hexagons.accounts}
+    return Survey(
+        layers, evidence, calibration, forecast, quotas, footfall.cells, hexagons.cells,
+        conservation(accounts), footfall.unhashed,
+    )  # fmt: skip
+
+
+def decide(survey: Survey, given: Scenario, clock: Stopwatch) -> Plan:
+    """Choose, equip, date and account for the moves.
+
+    Parameters
+    ----------
+    given
+        The scenario of the survey; what only the decision reads (scores, relocation, formats, phasing,
+        clusters) may differ from it.
+    """
+    found, layers = survey.evidence, survey.layers
+    scenario = given.model_copy(update={"market": survey.calibration.settings})
+    clock.step("scores")
+    contest = prepare_contest(found, scenario)
+    ground = survey_ground(found, survey.quotas.counties, scenario)
+    scores = score_places(found, contest, ground, scenario)
     clock.step("relocation")
-    relocation = relocate(evidence, contest, ground, scores, scenario)
+    relocation = relocate(found, contest, ground, scores, scenario)
     clock.step("formats")
-    formats = assign_formats(evidence, contest, relocation, scenario)
+    formats = assign_formats(found, contest, relocation, scenario)
+    clock.step("phasing")
+    relocation, schedule = phase_moves(relocation, formats, found, ground, scenario)
     clock.step("ledger")
-    ledger = balance_moves(evidence, contest, Plans(scores, relocation, formats), scenario)
+    ledger = balance_moves(found, contest, Plans(scores, relocation, formats), scenario)
     clock.step("clusters")
     clusters = group_branches(formats.branches_after, layers.catalogue, scenario.clusters)
     clock.stop()
     return Plan(
-        given, layers, grid, footfall.cells, demand, access, market, calibration, forecast, zones, quotas,
-        candidates, scores, relocation, formats, ledger, clusters, hexagons.cells,
-        conservation({**people.accounts, "footfall": footfall.account, **hexagons.accounts}),
-        clock.seconds, clock.peak_mb, footfall.unhashed,
+        given, layers, found.grid, survey.footfall, found.demand, found.access, found.market,
+        survey.calibration, survey.forecast, found.zones, survey.quotas, found.candidates, scores,
+        relocation, schedule, formats, ledger, clusters, survey.hexagons, survey.conservation,
+        clock.seconds, clock.peak_mb, survey.unhashed,
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ class Money:
     saved
         Running cost saved a year.
     spent
-        Fit-out and closing.
+        Fit-out, closing and broken leases.
     """
 
     gained: np.ndarray

@@ -25,6 +25,7 @@ from siteplanner.model.economics import (
 )
 from siteplanner.model.formats import Formats
 from siteplanner.model.market import Market, follow, utilities
+from siteplanner.model.phasing import lease_breaks
 from siteplanner.model.reconciliation import Counted, bridge, reconcile
 from siteplanner.model.relocation import Relocation
 from siteplanner.model.scores import Scores
@@ -219,7 +220,7 @@ def _money(
         held=held,
         loss=loss,
         saved=origins["opex_wan"].to_numpy(dtype=float) - there["opex_wan"].to_numpy(),
-        spent=there["capex_wan"].to_numpy() + economics.closing_cost_wan,
+        spent=there["capex_wan"].to_numpy() + economics.closing_cost_wan + lease_breaks(origins, scenario),
     )
     deposits = {
         "gross_gain_wan": gross[:, -1],

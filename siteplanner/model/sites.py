@@ -93,8 +93,8 @@ def propose_sites(
     )
     reach = pairs_within(demand, grid, chosen, access.travel)
     gap = _gap_within(reach, zones.cells["gap"], scenario.access.cover_min)
-    extra = [name for name in ("rent", "area_m2") if name in chosen]
-    columns = [column.name for column in tables.CANDIDATES.columns if column.name != "site_id"]
+    extra = [name for name in ("rent", "area_m2", "handover") if name in chosen]
+    columns = [c.name for c in tables.CANDIDATES.columns if c.required and c.name != "site_id"]
     return Candidates(chosen.assign(gap_visits=gap)[columns + extra], reach)
 
 
@@ -163,7 +163,7 @@ def _from_developments(places: Places, grid: Grid, scenario: Scenario) -> pd.Dat
     cell = cell_ids(grid, found["lon"].to_numpy(), found["lat"].to_numpy())
     ahead = pd.to_datetime(found["handover"]).dt.year.to_numpy(dtype=float) > scenario.demand.plan_year
     district = found["kind"].isin(_KIND_TO_TYPE).to_numpy()
-    found = found[["name", "lon", "lat", "kind"]].assign(
+    found = found[["name", "lon", "lat", "kind", "handover"]].assign(
         cell=cell,
         origin="development",
         reason=np.select([district, ahead], ["new_district", "homes_coming"], default="homes_new"),

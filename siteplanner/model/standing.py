@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
+from scipy import sparse
 
 from siteplanner.model.market import Pairs, overlaps, share_rows, tally
 
@@ -138,7 +139,7 @@ def take_stand(
     """
     own, is_open = places
     sums, volumes = tally(pairs, outside, weights, own, is_open)
-    rows_of = _rows_by_place(pairs[0], pairs[1], own.size)
+    rows_of = _rows_by_place(pairs, own.size)
     kinds = np.ones(weights.shape[1]) if sticky is None else np.asarray(sticky, dtype=float)
     nobody = np.zeros(outside.size)
     return Standing(
@@ -182,21 +183,12 @@ def _rows_of(standing: Standing, place: int) -> np.ndarray:
     return rows[:0] if place == NO_PLACE else rows[first[place] : first[place + 1]]
 
 
-@njit(cache=True)
-def _rows_by_place(
-    indptr: np.ndarray, indices: np.ndarray, n_places: int
-) -> tuple[np.ndarray, np.ndarray]:  # pragma: no cover - compiled
-    first = np.zeros(n_places + 1, dtype=np.int64)
-    for place in indices:
-        first[place + 1] += 1
-    first = np.cumsum(first)
-    slot = first[:-1].copy()
-    rows = np.empty(indices.size, dtype=np.int32)
-    for i in range(indptr.size - 1):
-        for pair in range(indptr[i], indptr[i + 1]):
-            rows[slot[indices[pair]]] = i
-            slot[indices[pair]] += 1
-    return first, rows
+def _rows_by_place(pairs: Pairs, n_places: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the rows of each place begin, and the rows that reach it."""
+    indptr, indices = pairs[:2]
+    reached = (np.ones(indices.size, dtype=np.int8), indices, indptr)
+    by_place = sparse.csr_array(reached, shape=(indptr.size - 1, n_places)).tocsc()
+    return by_place.indptr, by_place.indices
 
 
 @njit(cache=True)

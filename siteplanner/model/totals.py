@@ -14,8 +14,9 @@ from siteplanner.model.reconciliation import BRIDGE
 from siteplanner.model.sphere import nearest_km
 from siteplanner.scenario import AccessSettings, Scenario
 
-EPSILON = -1.0
-"""Aversion to inequality of the Kolm-Pollak measure; negative because minutes are a burden (D§11)."""
+EPSILON = {"ede_minutes_own": -1.0, "ede_mild_minutes_own": -0.5, "ede_strict_minutes_own": -2.0}
+"""Aversions to inequality of the Kolm-Pollak measure, by the figure's name; negative because
+minutes are a burden, the first by habit, the others beside it (D§11)."""
 
 FAR_SHARE = 0.95
 """Of the people, this share is nearer than the far end that is told (D§11)."""
@@ -32,10 +33,10 @@ def network_totals(
 ) -> pd.DataFrame:
     """Return `tables.KPIS`: the network as it is today and after the plan, in the plan year's demand."""
     branches = (evidence.branches, formats.branches_after)
-    kappa = _aversion(evidence, runs[0][0])
+    aversions = _aversions(evidence, runs[0][0])
     columns = [
         _coverage(evidence, access, scenario)
-        | _equity(evidence, access, kappa)
+        | _equity(evidence, access, aversions)
         | {"p95_km_own": _far_km(evidence, run_branches)}
         | _volumes(access, market)
         | _places(evidence, run_branches, access)
@@ -97,7 +98,7 @@ UNITS = {
     "mean_minutes_own": "min",
     "p95_km_own": "km",
     "gini_minutes_own": "share",
-    "ede_minutes_own": "min",
+    **dict.fromkeys(EPSILON, "min"),
     "visits_own": VISITS,
     "share_own": "share",
     "deposits_own_wan": WAN,
@@ -178,20 +179,25 @@ def _people_minutes(evidence: Evidence, access: Access) -> tuple[np.ndarray, np.
     return np.minimum(minutes[lived], FAR_MINUTES), people[lived]
 
 
-def _aversion(evidence: Evidence, access: Access) -> float:
-    """Take kappa from the network of today: taken anew it would not compare (D§11)."""
+def _aversions(evidence: Evidence, access: Access) -> dict[str, float]:
+    """Take every kappa from the network of today: taken anew it would not compare (D§11)."""
     minutes, people = _people_minutes(evidence, access)
-    return kolm_pollak_kappa(minutes, people, EPSILON) if people.size else 0.0
+    return {
+        name: kolm_pollak_kappa(minutes, people, epsilon) if people.size else 0.0
+        for name, epsilon in EPSILON.items()
+    }
 
 
-def _equity(evidence: Evidence, access: Access, kappa: float) -> dict[str, float]:
+def _equity(evidence: Evidence, access: Access, aversions: dict[str, float]) -> dict[str, float]:
     minutes, people = _people_minutes(evidence, access)
+    names = list(aversions)
     if not people.size:
-        return {"mean_minutes_own": 0.0, "gini_minutes_own": 0.0, "ede_minutes_own": 0.0}
+        return dict.fromkeys(["mean_minutes_own", "gini_minutes_own", *names], 0.0)
+    shared = [kolm_pollak_ede(minutes, people, kappa) for kappa in aversions.values()]
     return {
         "mean_minutes_own": float(np.average(minutes, weights=people)),
         "gini_minutes_own": weighted_gini(minutes, people),
-        "ede_minutes_own": kolm_pollak_ede(minutes, people, kappa),
+        **dict(zip(names, shared, strict=True)),
     }
 
 

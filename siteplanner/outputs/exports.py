@@ -200,11 +200,6 @@ def write_manifest(
     Everything that may differ between two runs of the same scenario stands under ``measured``.
     """
     proof = plan.relocation.proof
-    files = {
-        path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} | _rows_of(path.name, rows)
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-    }
     manifest = {
         "siteplanner": version,
         "scenario": plan.scenario.model_dump(mode="json"),
@@ -230,7 +225,7 @@ def write_manifest(
         "kpis": _kpis(plan.ledger.kpis),
         "conservation": conservation(plan.conservation),
         "warnings": [{"note": list(note), "text": text} for note, text in note_texts(plan, language)],
-        "files": files,
+        "files": _listed(folder, rows),
         "measured": {
             "seconds": {step: round(value, 3) for step, value in plan.seconds.items()},
             "peak_mb": {step: round(value, 1) for step, value in plan.peak_mb.items()},
@@ -238,9 +233,34 @@ def write_manifest(
             "solver_iterations": proof.iterations,
         },
     }
+    _write_json(manifest, folder)
+    return manifest
+
+
+def write_study_manifest(folder: Path, facts: dict[str, Any], *, version: str, language: Language) -> None:
+    """Write the manifest.json of a study, last of all files.
+
+    Parameters
+    ----------
+    facts
+        What was studied.
+    """
+    _write_json(
+        {"siteplanner": version, "language": language} | facts | {"files": _listed(folder, {})}, folder
+    )
+
+
+def _listed(folder: Path, rows: dict[str, int]) -> dict[str, dict[str, Any]]:
+    return {
+        path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} | _rows_of(path.name, rows)
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
+
+
+def _write_json(manifest: dict[str, Any], folder: Path) -> None:
     text = json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
-    return manifest
 
 
 def _calibration(plan: Plan) -> dict[str, Any]:

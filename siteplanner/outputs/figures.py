@@ -193,6 +193,22 @@ def _arrow(seq: str, ends: np.ndarray, width: float, *, numbered: bool) -> Marku
     ).format(x=at[0], y=at[1], t=at[1] + 3.4, paper=PAPER, ink=ACCENT, seq=seq)
 
 
+def draw_borders(counties: gpd.GeoDataFrame, frame: Frame) -> Markup:
+    """Draw the counties' borders on a pale ground."""
+    window = shapely.box(frame.west, frame.south, frame.east, frame.north)
+    return Markup(
+        '<path d="{}" fill="#fafbfc" stroke="{}" stroke-width=".6" stroke-linejoin="round"/>'
+    ).format(_path(counties.geometry, frame, window), MUTED)
+
+
+def draw_dots(points: np.ndarray, frame: Frame, colour: str) -> Markup:
+    """Draw places (n x 2, degrees) as dots of a colour."""
+    dots = "".join(f"M{x:g} {y:g}h0" for x, y in frame.place(_inside(points, frame)).round(1))
+    return Markup('<path d="{}" stroke="{}" stroke-width="2.4" stroke-linecap="round" fill="none"/>').format(
+        dots, colour
+    )
+
+
 def _box(frame: Frame, box: Frame) -> Markup:
     corners = frame.place(np.array([[box.west, box.north], [box.east, box.south]]))
     edges = np.clip(corners, 1, [frame.width - 1, frame.height - 1])

@@ -1,12 +1,16 @@
 """Small pieces of HTML: every value is escaped unless it is already markup."""
 
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
 
 from markupsafe import Markup, escape
 
 from siteplanner.labels import section_labels
 from siteplanner.outputs.exports import clean_text
 from siteplanner.scenario import Language
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_LANGUAGE_TAGS = {"zh": "zh-CN", "en": "en"}
 
 
 def text(value: object) -> Markup:
@@ -62,3 +66,22 @@ def figures(items: Iterable[tuple[object, object]], kind: str) -> Markup:
     """Return key figures: words above, number below."""
     cells = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(words, value) for words, value in items)
     return Markup('<dl class="{}">{}</dl>').format(kind, Markup("").join(cells))
+
+
+def page(body: Markup, title: str, kind: object, language: Language) -> str:
+    """Return a page of its own: nothing is loaded and nothing runs, so it needs no network and no script."""
+    style = files("siteplanner.outputs").joinpath("assets", "memo.css").read_text(encoding="utf-8")
+    return Markup(
+        '<!doctype html>\n<html lang="{tag}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<title>{title} · {kind}</title>\n<style>\n{style}</style>\n"
+        "</head>\n<body>\n{body}\n</body>\n</html>\n"
+    ).format(
+        tag=_LANGUAGE_TAGS[language],
+        policy=_POLICY,
+        title=title,
+        kind=kind,
+        style=Markup(style),  # noqa: S704 - our own style sheet
+        body=body,
+    )

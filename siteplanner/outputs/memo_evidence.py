@@ -147,16 +147,45 @@ def _rejected_table(rejected: pd.DataFrame, key: str, names: "pd.Series[str]", l
     title = say("rejected_branches" if key == "branch_id" else "rejected_sites", language)
     columns = (("score", "n"), ("reason", ""), ("rule", ""))
     head = [(title, "name"), *((word("columns", name, language), kind) for name, kind in columns)]
+    head.append((say("entering_head", language), ""))
     rows = [
         [
             text(names.get(place, place)),
             number(score, 1),
             reason_word(reason, language),
             _rule_note(rule, language),
+            _entering(reason, worth, nearest_km, language),
         ]
-        for place, score, reason, rule in best[[key, "score", "reason", "rule"]].astype(object).to_numpy()
+        for place, score, reason, rule, worth, nearest_km in best[
+            [key, "score", "reason", "rule", "worth", "nearest_km"]
+        ].itertuples(index=False)
     ]
     return table(head, rows)
+
+
+def _entering(reason: str, worth: float, nearest_km: float, language: Language) -> Markup:
+    """Say what would have to change for a place to enter the plan."""
+    if reason not in ENTERING or (reason != "no_legal_branch" and math.isnan(worth)):
+        return say("entering_rule", language)
+    return say(
+        f"entering_{reason}",
+        language,
+        worth=signed(worth, 1),
+        lack=number(abs(worth), 1),
+        km=number(nearest_km, 2),
+    )
+
+
+ENTERING = (
+    "spacing",
+    "county_floor",
+    "county_cap",
+    "no_legal_branch",
+    "no_order",
+    "move_limit",
+    "worth_less",
+)
+"""Reasons that a change other than of a veto would remove."""
 
 
 def _rule_note(rule: str, language: Language) -> str:

@@ -20,7 +20,7 @@ from siteplanner.scenario import Language
 _MAP_HEIGHT_PX, _MAP_WIDEST_PX = 560.0, 430.0
 _INSET_MARGIN = 0.12  # of the arrows' extent, so that no arrow touches the edge
 _LEAST_INSET_DEG = 0.05
-_MAIN_KPIS = (
+MAIN_KPIS = (
     "own_outlets_dense", "own_outlets_destination", "townships_with_own",
     "townships_one_own", "covered_own_share", "covered_any_share", "covered_point_share",
     "aged_60_covered_own_share", "inclusive_covered_own", "uncovered_own", "uncovered_any",
@@ -235,7 +235,7 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
     columns = [("kpi", ""), ("before", "n"), ("after", "n"), ("change", "n")]
     top = [(word("columns", name, language), kind) for name, kind in columns]
     kpis = plan.ledger.kpis
-    main = kpis.loc[[kpi for kpi in _MAIN_KPIS if kpi in kpis.index]]
+    main = kpis.loc[[kpi for kpi in MAIN_KPIS if kpi in kpis.index]]
     rows = [_kpi_row(str(kpi), row, language) for kpi, row in (main if len(main) else kpis).iterrows()]
     drawn = table([*top, (say("bars_heading", language), "")], rows)
     return heading("kpi_title", language) + paragraph(say("kpi_more", language), "small intro") + drawn
@@ -243,21 +243,31 @@ def kpi_table(plan: Plan, language: Language) -> Markup:
 
 def _kpi_row(kpi: str, row: "pd.Series[Any]", language: Language) -> list[object]:
     before, after, unit = float(row["before"]), float(row["after"]), str(row["unit"])
+    shown = kpi_in_words(kpi, (before, after), unit, language)
     words = word("kpis", kpi, language)
+    return [
+        kpi_name(kpi, unit, language),
+        *shown,
+        figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}"),
+    ]
+
+
+def kpi_name(kpi: str, unit: str, language: Language) -> Markup:
+    """Return what an indicator is called, with its unit."""
+    words, shown = word("kpis", kpi, language), unit_word(unit, language)
+    return say("with_unit", language, words=words, unit=shown) if shown else escape(words)
+
+
+def kpi_in_words(kpi: str, ends: tuple[float, float], unit: str, language: Language) -> tuple[str, str, str]:
+    """Write an indicator before, after, and its change."""
+    before, after = ends
     if kpi.startswith("gini_"):
-        shown = (number(before, 3), number(after, 3), signed(after - before, 3))
-    elif unit == "share" or kpi.endswith("_share"):
-        shown = (
-            percent(before),
-            percent(after),
-            f"{signed((after - before) * 100, 2)} {say('unit_points', language)}",
-        )
-    else:
-        digits = 0 if max(abs(before), abs(after)) >= _BIG or (before % 1 == 0 and after % 1 == 0) else 2
-        shown = (number(before, digits), number(after, digits), signed(after - before, digits))
-    shown_unit = unit_word(unit, language)
-    name = say("with_unit", language, words=words, unit=shown_unit) if shown_unit else escape(words)
-    return [name, *shown, figures.bars(before, after, f"{words}: {shown[0]} → {shown[1]}")]
+        return number(before, 3), number(after, 3), signed(after - before, 3)
+    if unit == "share" or kpi.endswith("_share"):
+        change = f"{signed((after - before) * 100, 2)} {say('unit_points', language)}"
+        return percent(before), percent(after), change
+    digits = 0 if max(abs(before), abs(after)) >= _BIG or (before % 1 == 0 and after % 1 == 0) else 2
+    return number(before, digits), number(after, digits), signed(after - before, digits)
 
 
 def reconciliation_table(plan: Plan, language: Language) -> Markup:

@@ -27,6 +27,7 @@ def move_rows(plan: Plan) -> pd.DataFrame:
             _branches(plan, moves),
             _sites(plan, moves),
             plan.ledger.moves.reindex(moves.index),
+            plan.schedule.reindex(moves.index),
             _rules(plan.relocation.trace, moves.index),
         ],
         axis=1,

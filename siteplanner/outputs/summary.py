@@ -1,4 +1,4 @@
-"""The ten lines that a run prints."""
+"""The lines that a run prints."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pandas as pd
 
 from siteplanner.labels import label
 from siteplanner.outputs.beaten import proof_percent
+from siteplanner.outputs.notes import calibration_note, note_text
 from siteplanner.plan import Plan
 from siteplanner.scenario import Language
 from siteplanner.tables import DENSE, DESTINATION
@@ -26,6 +27,7 @@ def summary_lines(plan: Plan, folder: Path, language: Language) -> list[str]:
         say("title", title=title),
         _people(plan, language),
         say("demand", visits=f"{_visits(plan):,.0f}", potential=_money(_deposits(plan), language)),
+        say("market", said=note_text(calibration_note(plan), language)),
         say("zones", counts=_zones(plan, language)),
         _moves(plan, language),
         _net(plan, language),
@@ -33,9 +35,11 @@ def summary_lines(plan: Plan, folder: Path, language: Language) -> list[str]:
         _rules(plan, language),
         _proof(plan, language),
         say(
-            "seconds", seconds=f"{sum(plan.seconds.values()):.1f}", peak=f"{max(plan.peak_mb.values()):,.0f}"
+            "where",
+            folder=folder,
+            seconds=f"{sum(plan.seconds.values()):.1f}",
+            peak=f"{max(plan.peak_mb.values()):,.0f}",
         ),
-        say("where", folder=folder),
     ]
     return [*lines, say("synthetic")] if plan.scenario.output.synthetic else lines
 

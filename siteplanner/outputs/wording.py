@@ -18,7 +18,7 @@ _SECTION_OF = {
     "veto": "rules",
 }
 _REASONS = ("reasons", "rejections", "quota_reasons")
-_VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "layer", "status")
+_VALUES = ("destination_type", "origin", "severity", "settlement", "kind", "layer", "status", "waits_for")
 _PLAIN_UNITS = ("", "1", "share")
 _PREFIXES = ("from_", "to_")
 NO_NUMBER = "\u2013"

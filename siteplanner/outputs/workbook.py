@@ -46,6 +46,8 @@ _FORMATS = {
     "year": "0.0",
 }
 _PURE_NUMBERS = ("gini_",)  # indices between 0 and 1 that nobody writes in per cent
+# Sheets without a contract of their own: every column is as its values are.
+UNTYPED = tables.Table("parameters", "", "", ())
 _INFINITE = {math.inf: "\u221e", -math.inf: "\u2212\u221e"}
 
 
@@ -57,12 +59,25 @@ def write_workbook(plan: Plan, path: Path, language: Language) -> dict[str, int]
     OutputError
         The disk refused.
     """
+    return write_sheets(path, _title(plan, language), _sheets(plan, language), language)
+
+
+def write_sheets(
+    path: Path, title: str, sheets: list[tuple[str, pd.DataFrame, tables.Table]], language: Language
+) -> dict[str, int]:
+    """Write a workbook of sheets: key, rows with codes in words, contract; return the rows of every sheet.
+
+    Raises
+    ------
+    OutputError
+        The disk refused.
+    """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(str(path), options)
-    book.set_properties({"title": _title(plan, language), "created": _CREATED})
+    book.set_properties({"title": title, "created": _CREATED})
     styles = _Styles(book)
     rows = {}
-    for name, frame, table in _sheets(plan, language):
+    for name, frame, table in sheets:
         _write_sheet(
             book.add_worksheet(word("sheets", name, language)[:31]), frame, (table, language), styles
         )
@@ -109,10 +124,10 @@ def _sheets(plan: Plan, language: Language) -> list[tuple[str, pd.DataFrame, tab
         ("goodness", _measured(_goodness(plan), language), tables.GOODNESS),
         ("profile", plan.calibration.profile, tables.PROFILE),
         ("trace", plan.relocation.trace.reset_index(drop=True), tables.TRACE),
-        ("parameters", parameter_rows(plan.scenario, language), _PARAMETERS),
+        ("parameters", parameter_rows(plan.scenario, language), UNTYPED),
         ("conservation", _conservation(plan, language), tables.CONSERVATION),
-        ("dictionary", dictionary_rows(language), _PARAMETERS),
-        ("notes", _notes(plan, language), _PARAMETERS),
+        ("dictionary", dictionary_rows(language), UNTYPED),
+        ("notes", _notes(plan, language), UNTYPED),
     ]
     return [(name, in_words(frame, language), table) for name, frame, table in sheets]
 
@@ -161,10 +176,6 @@ def _conservation(plan: Plan, language: Language) -> pd.DataFrame:
     table = plan.conservation.reset_index(drop=True)
     said = table["county_id"].map(lambda key: known("values", f"county.{key}", language) or key)
     return table.assign(county_id=said)
-
-
-# Sheets without a contract of their own: every column is as its values are.
-_PARAMETERS = tables.Table("parameters", "", "", ())
 
 
 def _named(frame: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:

@@ -26,6 +26,7 @@ from siteplanner.scenario.moves import (
     ClusterSettings,
     EconomicsSettings,
     FormatSettings,
+    PhasingSettings,
     RelocationSettings,
     RuleSettings,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Language",
     "MarketSettings",
     "OutputSettings",
+    "PhasingSettings",
     "PixelMethod",
     "PopulationInput",
     "QueueSettings",
@@ -84,6 +86,7 @@ class Scenario(Section):
     scores: ScoreSettings = ScoreSettings()
     relocation: RelocationSettings = RelocationSettings()
     rules: RuleSettings = RuleSettings()
+    phasing: PhasingSettings = PhasingSettings()
     economics: EconomicsSettings = EconomicsSettings()
     formats: FormatSettings = FormatSettings()
     clusters: ClusterSettings = ClusterSettings()

@@ -1,10 +1,13 @@
 """Parameters of the decision and of what follows from it: rules, money, formats and clusters."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from siteplanner.scenario.sections import Count, NonNegative, Positive, Section, Share, ZoneClass
+
+MONTHS_PER_YEAR = 12
+Month = Annotated[int, Field(ge=1, le=MONTHS_PER_YEAR)]
 
 
 class RelocationSettings(Section):
@@ -77,6 +80,52 @@ class RuleSettings(Section):
         default="U",
         description="legal tier of a place when neither it nor a township tells; said in the output",
     )
+
+
+class PhasingSettings(Section):
+    """When each move can be made (D§10, D§13.3)."""
+
+    approval_months: Count = Field(
+        default=4, le=60, description="bank's approval and regulator's reply (D§10: 1-2 and 1-3 months)"
+    )
+    works_months: Count = Field(default=3, le=60, description="fit-out (D§10: 2-4 months)")
+    acceptance_months: Count = Field(
+        default=2, le=60, description="fire and security acceptance, licence, notices (D§10: 9 months in all)"
+    )
+    frozen_months: tuple[Month, ...] = Field(
+        default=(12, 1, 2, 3), description="months in which nothing opens or closes (D§13.3 [A]: peak season)"
+    )
+    quarterly_batch: int = Field(
+        default=2,
+        ge=1,
+        le=1_000,
+        description="moves that open in a prefecture in a quarter (D§13.3); no source",
+    )
+    yearly_share: float = Field(
+        default=0.06, gt=0.0, le=1.0, description="share of the network moved a year (D§13.3: 3-6 %)"
+    )
+    yearly_capex_wan: Positive | None = Field(
+        default=None, description="most spent on moves a year, 10,000 CNY; no limit when absent"
+    )
+    lease_window_months: Count = Field(
+        default=6, le=120, description="a place may be left so long before its lease ends; no source"
+    )
+    lease_wait_months: Count = Field(
+        default=12, le=120, description="longest wait for a lease; a longer one is broken; no source"
+    )
+    lease_break_months: NonNegative = Field(
+        default=6.0, le=120.0, description="most months of rent that breaking a lease costs; no source"
+    )
+    homes_occupied: float = Field(
+        default=0.4, gt=0.0, lt=1.0, description="lived-in share of new homes that opens a branch (D§13.3)"
+    )
+
+    @model_validator(mode="after")
+    def _some_month_is_free(self) -> "PhasingSettings":
+        if len(set(self.frozen_months)) == MONTHS_PER_YEAR:
+            msg = "frozen_months must leave a month in which something may open"
+            raise ValueError(msg)
+        return self
 
 
 class EconomicsSettings(Section):

@@ -73,7 +73,11 @@ CANDIDATES = Table("candidates", "site_id", "where a branch could move to, sorte
     Column("destination_type", "text", "", "kind of destination (the speech's three, and inclusive)", values=DESTINATION_TYPES),
     Column("settlement", "text", "", "settlement class of its cell", values=SETTLEMENTS),
     Column("gap_visits", "float", "1/day", "unmet visits within cover_min", 0),
+    Column("handover", "date", "", "date the homes of its development are handed over", absent="the site is for no development"),
 ))  # fmt: skip
+
+WAITS = ("work", "lease", "homes", "season", "batch", "network_share", "money", "rule", "order")
+"""What can make a move no earlier than it is."""
 
 RELEASE_PARTS = ("overlap", "surplus", "performance", "retention", "trend", "cost", "queue")
 ATTRACT_PARTS = ("gap", "growth", "potential", "rivals", "access", "cost", "inclusive", "synergy")
@@ -102,12 +106,25 @@ MOVES = Table("moves", "seq", "the relocations in the order of the plan", (
     *(Column(f"part_{part}", "float", "0-100", f"points for {part}", 0, 100) for part in PAIR_PARTS),
 ))  # fmt: skip
 
+SCHEDULE = Table("schedule", "seq", "when each move is made, work by work", (
+    Column("apply_on", "date", "", "month in which approval is sought; empty when the move finds no date"),
+    Column("works_on", "date", "", "month in which the fit-out begins"),
+    Column("accept_on", "date", "", "month in which the works are handed over for acceptance"),
+    Column("open_on", "date", "", "month in which the new place opens and the old one closes"),
+    Column("quarter", "text", "", "quarter of the opening, e.g. 2027Q2; empty without a date"),
+    Column("waits_for", "text", "", "what makes it no earlier", values=WAITS),
+    Column("depends_on", "text", "", "seq of the step that must come first; empty when none must"),
+    Column("lease_break_wan", "float", "10,000 CNY", "cost of breaking the old lease; 0 where it is waited for", 0),
+))  # fmt: skip
+
 REJECTED = Table("rejected", "", "pairs and places looked at and not chosen, with the reason", (
     Column("branch_id", "text", "", "branch; empty when the rejection is of a site"),
     Column("site_id", "text", "", "site; empty when the rejection is of a branch"),
     Column("reason", "text", "", "key of the reason in the labels"),
     Column("rule", "text", "", "rule that refuses it; empty when it was only worth less"),
     Column("score", "float", "0-100", "its score", 0, 100.000001),
+    Column("worth", "float", "1/day", "what it would add to the worth of the plan with its best partner; negative: what it lacks", absent="a rule forbids it"),
+    Column("nearest_km", "float", "km", "distance to the nearest own branch of the plan, where that is the reason", 0, absent="distance is not the reason"),
 ))  # fmt: skip
 
 TRACE = Table("trace", "", "every rule after every step of the order", (
@@ -171,7 +188,7 @@ LEDGER = Table("ledger", "seq", "what each move gains and loses", (
     Column("extra_km", "float", "km", "customer-weighted extra distance to the best remaining own outlet", 0),
     Column("volume_effect_wan", "float", "10,000 CNY/year", "margin and fees of the net volume, year 5"),
     Column("cost_effect_wan", "float", "10,000 CNY/year", "running cost saved"),
-    Column("capex_wan", "float", "10,000 CNY", "fit-out and closing", 0),
+    Column("capex_wan", "float", "10,000 CNY", "fit-out, closing and, where it is broken, the old lease", 0),
     Column("npv_wan", "float", "10,000 CNY", "net present value over the horizon"),
     Column("payback_years", "float", "year", "simple payback; infinite when never", 0),
     Column("break_even_retention", "float", "1", "retention at which the net present value is 0; may lie outside 0-1"),

@@ -1,6 +1,6 @@
 """Output tables: what a reader's file holds beyond the tables of the steps."""
 
-from siteplanner.tables.decision import CANDIDATES, DESTINATIONS, LEDGER, MOVES
+from siteplanner.tables.decision import CANDIDATES, DESTINATIONS, LEDGER, MOVES, SCHEDULE
 from siteplanner.tables.names import FOOTFALL_BANDS, FORMATS, TIERS, ZONE_CLASSES
 from siteplanner.tables.schema import Column, Table
 
@@ -43,6 +43,7 @@ MOVE_ROWS = Table("move_rows", "seq", "moves.csv: one ordered row per move", (
     LEDGER.column("reason_1"),
     LEDGER.column("reason_2"),
     LEDGER.column("reason_3"),
+    *SCHEDULE.columns,
     Column("rules_checked", "text", "", "rules kept after this step, and those that warn"),
     Column("release_score", "float", "0-100", "release score of the branch", 0, 100.000001),
     Column("attract_score", "float", "0-100", "attract score of the site", 0, 100.000001),

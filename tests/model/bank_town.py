@@ -20,6 +20,7 @@ from siteplanner.model.grid import make_grid
 from siteplanner.model.ledger import Ledger, Plans, balance_moves
 from siteplanner.model.market import calibrate, share_market
 from siteplanner.model.outlets import list_outlets
+from siteplanner.model.phasing import phase_moves
 from siteplanner.model.queues import measure_queues
 from siteplanner.model.quotas import set_quotas
 from siteplanner.model.relocation import Relocation, relocate
@@ -180,6 +181,7 @@ class Town:
     ground: Ground
     scores: Scores
     relocation: Relocation
+    schedule: pd.DataFrame
     formats: Formats
     ledger: Ledger
     clusters: object
@@ -224,9 +226,10 @@ def plan(scenario, gathered=None):
     scores = score_places(evidence, contest, ground, scenario)
     relocation = relocate(evidence, contest, ground, scores, scenario)
     formats = assign_formats(evidence, contest, relocation, scenario)
+    relocation, schedule = phase_moves(relocation, formats, evidence, ground, scenario)
     ledger = balance_moves(evidence, contest, Plans(scores, relocation, formats), scenario)
     clusters = group_branches(formats.branches_after, evidence.catalogue, scenario.clusters)
-    return Town(scenario, evidence, contest, ground, scores, relocation, formats, ledger, clusters)
+    return Town(scenario, evidence, contest, ground, scores, relocation, schedule, formats, ledger, clusters)
 
 
 def decide(evidence, county_limits, scenario):

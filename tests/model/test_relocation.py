@@ -155,6 +155,33 @@ def test_all_places_are_either_chosen_or_rejected_with_a_reason(town):
     assert (rejected["reason"] != "").all()
 
 
+def test_what_one_more_move_would_add_is_what_it_adds(town):
+    # Best of the pairs that only the number of moves keeps out: with one more the plan is worth as much more,
+    # or more still where it finds something better.
+    kept_out = town.relocation.rejected.query("reason == 'move_limit'")["worth"]
+    more = bank_town.plan(bank_town.make_scenario(relocation={"max_moves": 3}), None)
+    rise = more.relocation.proof.after - town.relocation.proof.after
+    if kept_out.empty:
+        assert rise == pytest.approx(0.0, abs=1e-6)
+    else:
+        assert (kept_out > 0.0).all()
+        assert rise >= kept_out.max() - 1e-6 * more.relocation.proof.after
+
+
+def test_a_site_too_near_says_how_near(town):
+    rejected = town.relocation.rejected
+    near = rejected[rejected["reason"] == "spacing"]
+    after = town.formats.branches_after[["lon", "lat"]].to_numpy(dtype=float)
+    for row in near.itertuples():
+        place = town.evidence.candidates.sites.loc[row.site_id, ["lon", "lat"]].to_numpy(dtype=float)
+        half = np.radians(after - place) / 2
+        h = np.sin(half[:, 1]) ** 2 + (
+            np.cos(np.radians(place[1])) * np.cos(np.radians(after[:, 1])) * np.sin(half[:, 0]) ** 2
+        )
+        assert row.nearest_km == pytest.approx(2 * 6371.0088 * np.arcsin(np.sqrt(h)).min(), rel=1e-9)
+    assert rejected.loc[rejected["reason"] != "spacing", "nearest_km"].isna().all()
+
+
 def test_no_moves_allowed_leaves_the_network_alone():
     quiet = bank_town.plan(bank_town.make_scenario(relocation={"max_moves": 0}))
     assert quiet.relocation.moves.empty

@@ -499,6 +499,20 @@ class _Maker:
             moves, rejected, trace, Proof(1000.0, 1093.0, 1095.5, 2.5 / 1095.5, 2.5 / 95.5, "gap", 12.3, 41)
         )
 
+    def schedule(self, moves: pd.DataFrame) -> pd.DataFrame:
+        opens = pd.Timestamp("2026-10-01") + pd.to_timedelta(90 * np.arange(len(moves)), unit="D")
+        return fill(
+            tables.SCHEDULE,
+            moves.index,
+            self.rng,
+            **{
+                name: (opens - pd.DateOffset(months=months)).to_numpy()
+                for name, months in (("apply_on", 9), ("works_on", 5), ("accept_on", 2), ("open_on", 0))
+            },
+            quarter=[f"{date.year}Q{date.quarter}" for date in opens],
+            depends_on=np.where(np.arange(len(moves)) % 3 == 1, "1", ""),
+        )
+
     def formats(self, layers: Layers, relocation: Relocation, candidates: Candidates) -> Formats:
         moves = relocation.moves
         destinations = fill(
@@ -596,6 +610,7 @@ class _Maker:
             candidates=candidates,
             scores=self.scores(layers, candidates),
             relocation=relocation,
+            schedule=self.schedule(relocation.moves),
             formats=self.formats(layers, relocation, candidates),
             ledger=self.ledger(self.access(layers, -2.0), market, layers, relocation.moves),
             clusters=self.clusters(layers),

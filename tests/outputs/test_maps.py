@@ -200,6 +200,7 @@ def test_a_plan_without_moves_still_makes_a_page(plan, tmp_path):
         plan,
         relocation=replace(plan.relocation, moves=plan.relocation.moves.iloc[:0]),
         ledger=replace(plan.ledger, moves=plan.ledger.moves.iloc[:0]),
+        schedule=plan.schedule.iloc[:0],
     )
     write_map(none, tmp_path / "map.html", "en")
     facts = json.loads(block((tmp_path / "map.html").read_text(encoding="utf-8"), "facts"))

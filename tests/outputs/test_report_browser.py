@@ -38,8 +38,8 @@ def test_the_memo_is_silent_fits_and_prints(context, tmp_path, language):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert page.locator("article").count() == 6
-    # Two maps, visits and deposits by year, and the profile of the decay.
-    assert page.locator("figure svg").count() == 5
+    # Two maps, visits and deposits by year, the schedule, and the profile of the decay.
+    assert page.locator("figure svg").count() == 6
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
     assert heard == []
     assert set(asked) == {path.as_uri()}

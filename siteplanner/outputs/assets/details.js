@@ -86,6 +86,7 @@
         [words.t("aged_60_affected"), n(move.aged_60_affected), persons], [words.t("extra_km"), n(move.extra_km, 1), km],
         [words.t("distance"), n(move.distance_km, 1), km], [words.t("pair_score"), n(move.pair_score, 1)],
       ], words.t("people")),
+      table([[words.t("opens_in"), move.quarter], [words.t("applies_in"), move.apply_month]], words.t("schedule")),
       el("section", {}, el("h3", {}, words.t("rules")),
         el("p", {}, words.t("rules_kept", { n: move.rules_kept })),
         move.rules_warned.length > 0 && el("ul", { class: "warned" },

@@ -155,12 +155,19 @@ def _rejected(plan: Plan) -> dict[str, list[object]]:
 def _moves(plan: Plan) -> dict[str, list[object]]:
     moves = plan.relocation.moves.join(plan.ledger.moves)
     there = plan.formats.destinations.loc[moves["site_id"]].set_axis(moves.index)
-    moves = moves.assign(format_to=there["format"], counters_to=there["counters"], seq=moves.index)
+    applied = plan.schedule["apply_on"].dt.strftime("%Y-%m").fillna("")
+    moves = moves.assign(
+        format_to=there["format"],
+        counters_to=there["counters"],
+        seq=moves.index,
+        quarter=plan.schedule["quarter"],
+        apply_month=applied,
+    )
     kept, warned = _rules_after(plan, moves["seq"])
     names = [column.name for column in tables.LEDGER.columns]
     return {
         **_columns(moves, ["seq", "branch_id", "site_id", "distance_km", "pair_score"]),
-        **_columns(moves, ["format_to", "counters_to", *names]),
+        **_columns(moves, ["format_to", "counters_to", "quarter", "apply_month", *names]),
         "rules_kept": kept,
         "rules_warned": warned,
     }

@@ -1,0 +1,1 @@
+"""Runs of runs: what several plans tell together."""
